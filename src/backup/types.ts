@@ -1,0 +1,224 @@
+import type { HistoryRecord, Position, RawEntry } from '../state/types.js';
+
+export const CODECS = ['zstd', 'gzip', 'lz4', 'brotli', 'none'] as const;
+export type CompressionType = (typeof CODECS)[number];
+
+export interface CompressionSetting {
+  type: CompressionType;
+  /** zstd 1–22, gzip 1–9, brotli 0–11, lz4 and none: ignored. */
+  level: number;
+}
+
+/** What an archive says of itself in its header and trailer: all that a list needs, read without decoding any entry. */
+export interface ArchiveInfo {
+  /** 16 lower-case hexadecimal digits. */
+  id: string;
+  formatVersion: number;
+  createdAtMs: number;
+  /** The moment whose state this archive completes. */
+  position: Position;
+  /** Absent in a full archive. */
+  parent?: {
+    id: string;
+    /** SHA-256 of the parent's file, hexadecimal: a swapped parent is noticed. */
+    sha256: string;
+    /** The changes in this archive are those above this sequence number. After a restore it is higher than the parent's own. */
+    fromSeq: number;
+  };
+  description: string;
+  tags: readonly string[];
+  /** Version of the state's schema, where there is one. */
+  schemaVersion?: string;
+  compression: CompressionSetting;
+  encrypted: boolean;
+  /** Entries of a full archive, changes of an incremental one. */
+  recordCount: number;
+  /** Entries in the state that this archive completes. */
+  entryCount: number;
+  uncompressedBytes: number;
+  /** Of the whole file. */
+  sizeBytes: number;
+  /** Of the whole file up to the digest itself, hexadecimal. */
+  sha256: string;
+}
+
+/** What the writer is told before the first record. */
+export type ArchiveStart = Omit<
+  ArchiveInfo,
+  'formatVersion' | 'encrypted' | 'recordCount' | 'entryCount' | 'uncompressedBytes' | 'sizeBytes' | 'sha256'
+>;
+
+/** A place to write an archive to; `close` makes it durable. */
+export interface ArchiveSink {
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Random access to an archive's bytes. */
+export interface ArchiveSource {
+  readonly sizeBytes: number;
+  /** For messages: a path or an id. */
+  readonly name: string;
+  /** Exactly `length` bytes from `offset`; throws `BACKUP_DAMAGED` where the file is shorter. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface ArchiveOptions {
+  /** 32 bytes, or a passphrase from which one is derived. */
+  key?: EncryptionKey;
+  signal?: AbortSignal;
+  /** Called as records go through; `total` where it is known. */
+  onProgress?: (done: number, total?: number) => void;
+}
+
+export type EncryptionKey = { kind: 'passphrase'; passphrase: string } | { kind: 'raw'; bytes: Uint8Array };
+
+/** Writes one archive: `entries` for a full one or `changes` for an incremental one, then `finish`. */
+export interface ArchiveWriter {
+  entries(page: readonly RawEntry[]): Promise<void>;
+  changes(page: readonly HistoryRecord[]): Promise<void>;
+  /** Writes index and trailer. `entryCount` only for an incremental archive. */
+  finish(result: { entryCount?: number }): Promise<ArchiveInfo>;
+}
+
+/** Reads one archive; every byte it hands out has had its chunk's checksum verified. Errors are `BACKUP_DAMAGED` or `BACKUP_KEY`. */
+export interface ArchiveReader {
+  readonly info: ArchiveInfo;
+  /** Entries of a full archive, or of those scopes only (read through the index, without the other chunks). */
+  entries(scopes?: readonly Uint8Array[]): AsyncIterable<readonly RawEntry[]>;
+  changes(): AsyncIterable<readonly HistoryRecord[]>;
+  close(): Promise<void>;
+}
+
+/** One archive in a repository. */
+export interface StoredArchive {
+  id: string;
+  sizeBytes: number;
+}
+
+/**
+ * Where archives live: opaque streams under ids. Nothing above knows which it is.
+ * - `put` is all or nothing, durable when it resolves, and never replaces an archive that is there.
+ * - `list` shows whole archives only; leftovers of a killed process are not shown, and are removed in time.
+ * - Two processes may use one repository at once.
+ */
+export interface BackupRepository {
+  /** For messages. */
+  readonly location: string;
+  open(): Promise<void>;
+  put<T>(id: string, write: (sink: ArchiveSink) => Promise<T>): Promise<T>;
+  /** Throws `BACKUP_NOT_FOUND`. */
+  get(id: string): Promise<ArchiveSource>;
+  list(): Promise<StoredArchive[]>;
+  /** Resolves with whether it was there. */
+  delete(id: string): Promise<boolean>;
+  /** Small documents beside the archives (pins, caches), written atomically. */
+  readNote(name: string): Promise<Uint8Array | undefined>;
+  writeNote(name: string, content: Uint8Array | null): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Progress {
+  operation: 'backup' | 'restore' | 'validate' | 'migrate';
+  phase: string;
+  backupId?: string;
+  done: number;
+  total?: number;
+  /** 0–100, where `total` is known. */
+  percent?: number;
+  message: string;
+}
+
+export interface OperationOptions {
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface CreateOptions extends OperationOptions {
+  incremental?: boolean;
+  description?: string;
+  tags?: readonly string[];
+  pin?: boolean;
+}
+
+/** A backup as lists show it. */
+export interface BackupRecord extends ArchiveInfo {
+  isIncremental: boolean;
+  parentId: string | undefined;
+  pinned: boolean;
+  /** Where header or trailer cannot be read: why. The other fields are then what could be found out. */
+  damage?: string;
+}
+
+export interface CreateResult {
+  backup: BackupRecord;
+  durationMs: number;
+  warnings: string[];
+}
+
+export interface ListFilter {
+  tag?: string;
+  sinceMs?: number;
+  /** The newest so many. */
+  limit?: number;
+}
+
+export interface ValidationResult {
+  backupId: string;
+  isValid: boolean;
+  /** Every checksum and digest of the archive fits. */
+  checksumValid: boolean;
+  /** Every record decodes; counts and order are right. */
+  integrityValid: boolean;
+  /** Every ancestor is there, is the one meant, and is itself valid. */
+  chainValid: boolean;
+  errors: string[];
+  warnings: string[];
+  validatedAtMs: number;
+  durationMs: number;
+}
+
+export interface RetentionPolicy {
+  /** 0: no limit. */
+  maxBackups: number;
+  /** Seconds; 0: no limit. */
+  maxAgeSeconds: number;
+  keepHourly: number;
+  keepDaily: number;
+  keepWeekly: number;
+  keepMonthly: number;
+}
+
+export interface RetentionDecision {
+  id: string;
+  keep: boolean;
+  reason: string;
+}
+
+export interface CleanupResult {
+  dryRun: boolean;
+  decisions: RetentionDecision[];
+  deletedCount: number;
+  retainedCount: number;
+  spaceFreedBytes: number;
+}
+
+export interface StorageUsage {
+  totalBackups: number;
+  totalBytes: number;
+  fullBackups: number;
+  incrementalBackups: number;
+  oldest: BackupRecord | undefined;
+  newest: BackupRecord | undefined;
+}
+
+export interface BackupOptions {
+  compression: CompressionSetting;
+  incrementalEnabled: boolean;
+  /** Seconds after which an incremental becomes a full one; 0: never. */
+  fullIntervalSeconds: number;
+  maxChainLength: number;
+  retention: RetentionPolicy;
+  /** Undefined: not encrypted. A function, so that a missing key is an error of the operation and not of the start. */
+  encryptionKey?: () => Promise<EncryptionKey>;
+}

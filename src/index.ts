@@ -1,0 +1,1 @@
+export { type ErrorCode, LlmspellError } from './errors.js';

@@ -1,0 +1,216 @@
+import type { Bytes } from '../util/bytes.js';
+import type { Clock } from '../util/clock.js';
+
+/** One change as a caller hands it in: `value` is MessagePack (see `codec.ts`), `null` deletes. */
+export interface Change {
+  scope: Bytes;
+  key: Bytes;
+  value: Bytes | null;
+  /** When it was made; the store never lets it go back. Default: when the store takes it. */
+  timeMs?: number;
+}
+
+/** One change as history has it. */
+export interface RecordedChange {
+  seq: number;
+  timeMs: number;
+  scope: Bytes;
+  key: Bytes;
+  value: Bytes | null;
+}
+
+/**
+ * A restore as history has it: at `seq` the whole state became what it had been at `toSeq` of the store `storeId`
+ * (in a new generation). A restore of some scopes only is recorded as ordinary changes instead.
+ */
+export interface RecordedRewind {
+  seq: number;
+  timeMs: number;
+  rewind: { storeId: string; toSeq: number; toTimeMs: number; source: string };
+}
+
+export type HistoryRecord = RecordedChange | RecordedRewind;
+
+export interface StoredValue {
+  value: Bytes;
+  /** The sequence number of the change that wrote it. */
+  seq: number;
+}
+
+/** An entry as it travels in bulk: `key` is scope and key together (`key.ts`), `value` MessagePack with its checksum verified. */
+export interface RawEntry {
+  key: Bytes;
+  value: Bytes;
+}
+
+export interface ListOptions {
+  prefix?: Bytes;
+  /** Only keys after this one, in byte order. */
+  after?: Bytes;
+  limit?: number;
+}
+
+/** A moment of one store. */
+export interface Position {
+  storeId: string;
+  seq: number;
+  timeMs: number;
+}
+
+/**
+ * A consistent view of the whole state at one moment: writers go on while it is read.
+ * Every method throws `STATE_DAMAGED`, naming scope and key, where a stored checksum does not fit.
+ */
+export interface StateSnapshot extends Position {
+  get(scope: Bytes, key: Bytes): Promise<Bytes | undefined>;
+  list(scope: Bytes, options?: ListOptions): Promise<Bytes[]>;
+  scopes(): Promise<Bytes[]>;
+  /** All entries, or those of some scopes, in byte order of their raw keys, in pages. */
+  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  close(): Promise<void>;
+}
+
+/** The present, with the changes that led to it. */
+export interface LiveSnapshot extends StateSnapshot {
+  /** The sequence number from which on every change is still kept: changes with `seq > historyStart` are there. */
+  readonly historyStart: number;
+  /** Set where the state was restored whole from a backup: the changes since then are those above `seq`. */
+  readonly restoredFrom: { backupId: string; seq: number } | undefined;
+  /** Every change above `seq`, ascending. Throws `HISTORY_UNREACHABLE` where `seq < historyStart`. */
+  changesSince(seq: number): AsyncIterable<readonly HistoryRecord[]>;
+}
+
+/** A state under construction beside the live one, invisible until `activate`. */
+export interface GenerationWriter {
+  /** Later puts of a key replace earlier ones; `value: null` removes. Not yet durable. */
+  write(entries: readonly { key: Bytes; value: Bytes | null }[]): Promise<void>;
+  /** What has been written so far, in byte order, read back from the backend with its checksums verified. */
+  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  /**
+   * Makes it the state, in one atomic synced commit, and records it in history. Writes that were accepted before it are in the old
+   * generation; those after it go to the new one. The old generation stays as a rollback point.
+   * With `expectedSeq`, throws `RESTORE_FAILED` and changes nothing where the state changed since.
+   */
+  activate(origin: GenerationOrigin): Promise<ActivatedGeneration>;
+  /** Throws it away. Idempotent; after `activate` it does nothing. */
+  discard(): Promise<void>;
+}
+
+export interface GenerationOrigin {
+  /** For people and for history: `backup 3f9a…`, `rollback …`, `migration 2.0.0`. */
+  description: string;
+  /** Set for a whole restore: the moment that the state is taken back to, and the backup it came from. */
+  rewind?: { position: Position; backupId?: string };
+  /** Otherwise: the changes that lead from the old generation to the new one, recorded one by one. */
+  changes?: AsyncIterable<readonly Change[]>;
+  /** Whether the old generation stays as a rollback point. Default true. */
+  keepOld?: boolean;
+  expectedSeq?: number;
+}
+
+export interface ActivatedGeneration {
+  seq: number;
+  /** The rollback point that takes the state back to before; absent with `keepOld: false`. */
+  rollbackId?: string;
+}
+
+/** An old generation that is kept: swapping back to it undoes a restore. */
+export interface RollbackPoint {
+  /** `rollback-<seq>`. */
+  id: string;
+  seq: number;
+  timeMs: number;
+  createdAtMs: number;
+  description: string;
+}
+
+/** What was read of a key for a conditional commit; `seq` 0: it was not there. */
+export interface ReadCheck {
+  scope: Bytes;
+  key: Bytes;
+  seq: number;
+}
+
+export interface HistoryOptions {
+  limit?: number;
+}
+
+/** One step in the life of a key. */
+export interface HistoryItem {
+  value: Bytes | null;
+  timeMs: number;
+  seq: number;
+}
+
+/** `always`: a write resolves when it is on disk; `interval`: it is on disk within the flush interval; `none`: when the system likes. */
+export type Durability = 'always' | 'interval' | 'none';
+
+/**
+ * The engine under `State`: scoped keys over a backend, every change numbered and timed, history, snapshots, generations.
+ * Writes take effect for every reader in the order of the calls, before the call returns; the promise tells the durability.
+ * One process has one store on a backend; many callers share it.
+ */
+export interface StateStore {
+  readonly storeId: string;
+  /** "memory", "level", … */
+  readonly backendKind: string;
+  readonly persistent: boolean;
+  readonly readOnly: boolean;
+  /** Where the latest accepted change stands. */
+  position(): Position;
+
+  get(scope: Bytes, key: Bytes): Promise<StoredValue | undefined>;
+  has(scope: Bytes, key: Bytes): Promise<boolean>;
+  list(scope: Bytes, options?: ListOptions): Promise<Bytes[]>;
+  scopes(): Promise<Bytes[]>;
+
+  /**
+   * All of them together, or none. Changes of keys that do not exist (deletes) are recorded too only if something was there.
+   * Resolves, by durability, when accepted or on disk, with the sequence number of the last one and how many had an effect.
+   * Throws `KEY_INVALID`, `VALUE_TOO_LARGE`, `STATE_READONLY`, `STATE_FULL`, `STATE_CLOSED`.
+   */
+  write(changes: readonly Change[]): Promise<{ seq: number; effective: number }>;
+  /** As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. */
+  writeIf(
+    reads: readonly ReadCheck[],
+    changes: readonly Change[],
+  ): Promise<{ seq: number; effective: number } | undefined>;
+  /** Removes every key of a scope; resolves with their number. */
+  clear(scope: Bytes): Promise<number>;
+  /** Resolves when everything accepted before the call is on disk. */
+  flush(): Promise<void>;
+
+  snapshot(): Promise<LiveSnapshot>;
+  /** The whole state as it was after change `seq`. Throws `HISTORY_UNREACHABLE` where the history kept does not reach it. */
+  at(seq: number): Promise<StateSnapshot>;
+  /** The last change at or before a time: its sequence number (0: before the first). */
+  seqAtTime(timeMs: number): Promise<number>;
+  /** Newest first, as far back as the history reaches. */
+  history(scope: Bytes, key: Bytes, options?: HistoryOptions): Promise<HistoryItem[]>;
+
+  newGeneration(): Promise<GenerationWriter>;
+  /** Newest first. */
+  rollbackPoints(): Promise<RollbackPoint[]>;
+  /** Swaps back to an old generation, in one atomic synced commit; the present one becomes a rollback point itself. Throws `NOT_FOUND`. */
+  rollback(id: string): Promise<ActivatedGeneration>;
+
+  /** Small values that belong to the state (the schema version, …), kept outside every scope and generation. */
+  getMeta(name: string): Promise<Bytes | undefined>;
+  setMeta(name: string, value: Bytes | null): Promise<void>;
+
+  /** Flushes, then closes the backend. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Default `interval`. */
+  durability?: Durability;
+  /** Default 50. */
+  flushIntervalMs?: number;
+  /** Per value, encoded. Default 10,000,000. */
+  maxValueBytes?: number;
+  /** Default: enabled, 604,800 seconds, 1 GiB. */
+  history?: { enabled: boolean; maxAgeSeconds: number; maxBytes: number };
+  readOnly?: boolean;
+  clock?: Clock;
+}

@@ -1,0 +1,31 @@
+/** Byte strings: scopes, keys and encoded values are all `Uint8Array`, because Lua strings are bytes and not text. */
+export type Bytes = Uint8Array;
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export const utf8 = (text: string): Bytes => encoder.encode(text);
+
+/** The text of UTF-8 bytes, or undefined where they are not valid UTF-8. */
+export function textOf(bytes: Bytes): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes as a person reads them: text where it is text, otherwise with `\xNN` for what is not printable ASCII. */
+export function printable(bytes: Bytes): string {
+  const text = textOf(bytes);
+  if (text !== undefined && !/[\u0000-\u001f\u007f-\u009f]/.test(text)) return text;
+  let out = '';
+  for (const b of bytes)
+    out += b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`;
+  return out;
+}
+
+/** Byte order, as `memcmp` has it: negative, zero or positive. */
+export const compareBytes = (a: Bytes, b: Bytes): number => Buffer.compare(a, b);
+
+export const equalBytes = (a: Bytes, b: Bytes): boolean => Buffer.compare(a, b) === 0;

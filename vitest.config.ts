@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+// Worker threads run the built output (Node cannot start a worker from TypeScript), so `npm test` builds first.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    pool: 'forks',
+  },
+});
