@@ -77,6 +77,7 @@ const CODES = {
   BACKUP_PINNED: { exit: EXIT.failed, hint: 'Unpin it first.' },
   BACKUP_FAILED: { exit: EXIT.failed, hint: 'Nothing was left behind; try again once the cause is mended.' },
   BACKUP_KEY: { exit: EXIT.failed, hint: 'Check the encryption key that the configuration names.' },
+  BACKUP_VERSION: { exit: EXIT.failed, hint: 'Read it with the version of llmspell that wrote it, or a newer one.' },
   RESTORE_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the restore.' },
   MIGRATION_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the migration.' },
   ABORTED: { exit: EXIT.interrupted, hint: 'It was stopped from outside; nothing is half-written.' },

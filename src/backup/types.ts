@@ -1,13 +1,7 @@
+import type { CompressionSetting } from '../config/compression-levels.js';
 import type { HistoryRecord, Position, RawEntry } from '../state/types.js';
 
-export const CODECS = ['zstd', 'gzip', 'lz4', 'brotli', 'none'] as const;
-export type CompressionType = (typeof CODECS)[number];
-
-export interface CompressionSetting {
-  type: CompressionType;
-  /** zstd 1–22, gzip 1–9, brotli 0–11, lz4 and none: ignored. */
-  level: number;
-}
+export { CODECS, type CompressionSetting, type CompressionType } from '../config/compression-levels.js';
 
 /** What an archive says of itself in its header and trailer: all that a list needs, read without decoding any entry. */
 export interface ArchiveInfo {
@@ -31,6 +25,11 @@ export interface ArchiveInfo {
   schemaVersion?: string;
   compression: CompressionSetting;
   encrypted: boolean;
+  /**
+   * Encrypted, and read without its key: `position.seq`, `position.timeMs`, `parent.fromSeq` and the counts are then 0, description and tags
+   * empty, and `schemaVersion` absent, because all these are inside the encryption.
+   */
+  sealed: boolean;
   /** Entries of a full archive, changes of an incremental one. */
   recordCount: number;
   /** Entries in the state that this archive completes. */
@@ -45,7 +44,7 @@ export interface ArchiveInfo {
 /** What the writer is told before the first record. */
 export type ArchiveStart = Omit<
   ArchiveInfo,
-  'formatVersion' | 'encrypted' | 'recordCount' | 'entryCount' | 'uncompressedBytes' | 'sizeBytes' | 'sha256'
+  'formatVersion' | 'encrypted' | 'sealed' | 'recordCount' | 'entryCount' | 'uncompressedBytes' | 'sizeBytes' | 'sha256'
 >;
 
 /** A place to write an archive to; `close` makes it durable. */
