@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+export interface Search {
+  /** What `--config` names. */
+  path?: string;
+  cwd: string;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Found {
+  file: string;
+  /** The directory that paths which are defaults are relative to: the project's for `llmspell.toml`, else the working one. */
+  defaultDirectory: string;
+}
+
+export const PROJECT_FILE = 'llmspell.toml';
+
+/** The configuration file, or undefined: `--config`, `LLMSPELL_CONFIG`, `llmspell.toml` here or above, the user's own. */
+export async function findConfig({ path, cwd, env }: Search): Promise<Found | undefined> {
+  const named = path ?? (env.LLMSPELL_CONFIG || undefined);
+  if (named !== undefined) return { file: resolve(cwd, named), defaultDirectory: cwd };
+  const project = findUpward(resolve(cwd));
+  if (project) return { file: project, defaultDirectory: dirname(project) };
+  const file = await userConfigFile();
+  return existsSync(file) ? { file, defaultDirectory: cwd } : undefined;
+}
+
+/** `config.toml` in the user's configuration directory, as the platform has it. */
+async function userConfigFile(): Promise<string> {
+  const { default: envPaths } = await import('env-paths');
+  return join(envPaths('llmspell', { suffix: '' }).config, 'config.toml');
+}
+
+function findUpward(directory: string): string | undefined {
+  const file = join(directory, PROJECT_FILE);
+  if (existsSync(file)) return file;
+  const parent = dirname(directory);
+  return parent === directory ? undefined : findUpward(parent);
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, relative } from 'node:path';
+import { errnoOf, LlmspellError } from '../errors.js';
+import { textOf } from '../util/bytes.js';
+import { type Checked, checkConfig, type KeyPath, type Problem } from './check.js';
+import { findConfig, type Search } from './find.js';
+import type { KeyPositions } from './positions.js';
+import type { Config } from './schema.js';
+
+export interface LoadOptions extends Search {
+  /** Unknown keys are problems, not notices. Default false. */
+  strict?: boolean;
+}
+
+/** Where an effective value comes from. */
+export type Origin = { from: 'default' } | { from: 'file'; file: string; line?: number; variables: readonly string[] };
+
+/** A configuration with all that is to be said about it; `config` holds defaults in place of the wrong values. */
+export interface Inspection {
+  config: Config;
+  /** Absolute; absent where there is none and the built-in defaults stand. */
+  file?: string;
+  /** `FILE:LINE:COLUMN: key.path: what is wrong`, in the order of the file; empty where the configuration is sound. */
+  problems: string[];
+  /** The same form: unknown keys, and names that mean something else here. */
+  notices: string[];
+  /** Sections and keys of the original system that have no effect, as dotted paths. */
+  foreign: string[];
+  /** By dotted path, for every key. Reads the file's positions when asked. */
+  origins(): Promise<Map<string, Origin>>;
+}
+
+export type LoadedConfig = Omit<Inspection, 'problems'>;
+
+/**
+ * Finds, reads and checks the configuration. Throws `CONFIG_NOT_FOUND` where the named file cannot be read and `CONFIG_INVALID`
+ * with the first problem where there are any.
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { problems, ...loaded } = await inspectConfig(options);
+  if (problems.length === 0) return loaded;
+  const hint =
+    problems.length === 1
+      ? undefined
+      : `There are ${problems.length} problems; \`llmspell config check\` lists them all.`;
+  throw new LlmspellError('CONFIG_INVALID', problems[0]!, {
+    ...(loaded.file !== undefined && { subject: loaded.file }),
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** As {@link loadConfig}, but every problem is told and none is thrown. */
+export async function inspectConfig(options: LoadOptions): Promise<Inspection> {
+  const found = await findConfig(options);
+  if (!found) return withoutFile(options);
+  const { file } = found;
+  const toml = readToml(file, options.cwd);
+  const shownFile = displayPath(file, options.cwd);
+  const { parse, TomlError } = await import('smol-toml');
+  let table: Record<string, unknown>;
+  try {
+    table = parse(toml);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const problem = `${shownFile}:${error.line}:${error.column}: ${syntaxMessage(error.message)}`;
+    return { ...withoutFile(options), file, problems: [problem] };
+  }
+  const checked = checkConfig(table, { env: options.env, fileDirectory: dirname(file), ...found });
+  return {
+    config: checked.config,
+    file,
+    foreign: checked.foreign,
+    ...(await report(checked, toml, shownFile, options)),
+  };
+}
+
+function withoutFile({ env, cwd }: LoadOptions): Inspection {
+  const { config } = checkConfig({}, { env, fileDirectory: cwd, defaultDirectory: cwd });
+  return { config, problems: [], notices: [], foreign: [], origins: async () => originsOf(config, undefined) };
+}
+
+/** Positions are looked up only where there is something to say: they cost more than everything else here. */
+async function report(checked: Checked, toml: string, shownFile: string, { strict = false }: LoadOptions) {
+  const problems = [...checked.problems, ...(strict ? checked.unknown : [])];
+  const notices = [...(strict ? [] : checked.unknown), ...checked.notices];
+  const positions = problems.length + notices.length > 0 ? await positionsOf(toml) : new Map<string, KeyPositions>();
+  const tell = (list: Problem[]) =>
+    inFileOrder(list, positions).map((problem) => sentence(problem, positions, shownFile));
+  return {
+    problems: tell(problems),
+    notices: tell(notices),
+    origins: async () =>
+      originsOf(checked.config, { file: shownFile, variables: checked.variables, positions: await positionsOf(toml) }),
+  };
+}
+
+async function positionsOf(toml: string): Promise<Map<string, KeyPositions>> {
+  const { keyPositions } = await import('./positions.js');
+  return keyPositions(toml);
+}
+
+function inFileOrder(problems: Problem[], positions: Map<string, KeyPositions>): Problem[] {
+  const lineOf = ({ path }: Problem) => positionIn(positions, path)?.key.line ?? 0;
+  return problems.toSorted((a, b) => lineOf(a) - lineOf(b));
+}
+
+function sentence({ path, message }: Problem, positions: Map<string, KeyPositions>, shownFile: string): string {
+  const at = positionIn(positions, path);
+  const place = at ? `${shownFile}:${at.value.line}:${at.value.column}` : shownFile;
+  return `${place}: ${path.join('.')}: ${message}`;
+}
+
+/** Of the key itself, or, for a key that the file does not hold, of the nearest section around it. */
+function positionIn(positions: Map<string, KeyPositions>, path: KeyPath): KeyPositions | undefined {
+  if (path.length === 0) return undefined;
+  return positions.get(path.join('.')) ?? positionIn(positions, path.slice(0, -1));
+}
+
+interface FileOrigins {
+  file: string;
+  variables: Map<string, string[]>;
+  positions: Map<string, KeyPositions>;
+}
+
+function originsOf(config: object, source: FileOrigins | undefined, path: KeyPath = []): Map<string, Origin> {
+  const origins = new Map<string, Origin>();
+  for (const [name, value] of Object.entries(config)) {
+    const key = [...path, name].join('.');
+    if (isSection(value))
+      for (const [inner, origin] of originsOf(value, source, [...path, name])) origins.set(inner, origin);
+    else if (value !== undefined) origins.set(key, originOf(key, source));
+  }
+  return origins;
+}
+
+function originOf(key: string, source: FileOrigins | undefined): Origin {
+  const position = source?.positions.get(key);
+  if (!source || !position) return { from: 'default' };
+  return { from: 'file', file: source.file, line: position.value.line, variables: source.variables.get(key) ?? [] };
+}
+
+const isSection = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function readToml(file: string, cwd: string): string {
+  const shown = displayPath(file, cwd);
+  const text = textOf(readBytes(file, shown));
+  if (text === undefined) throw new LlmspellError('CONFIG_INVALID', `${shown} is not UTF-8 text`, { subject: file });
+  return text.replace(/^\uFEFF/, '');
+}
+
+function readBytes(file: string, shown: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const reason = errnoOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${errnoOf(error)})`;
+    throw new LlmspellError('CONFIG_NOT_FOUND', `the configuration file ${shown} ${reason}`, {
+      subject: file,
+      cause: error,
+    });
+  }
+}
+
+/** Relative where that is shorter to read: below the working directory. */
+export function displayPath(file: string, cwd: string): string {
+  const shown = relative(cwd, file);
+  return shown === '' || shown.startsWith('..') || isAbsolute(shown) ? file : shown;
+}
+
+/** The parser's own first line, without its preamble and the excerpt of the file. */
+const syntaxMessage = (message: string): string => message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
