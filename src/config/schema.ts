@@ -1,3 +1,4 @@
+import { CODECS } from './compression-levels.js';
 import {
   boolean,
   type ConfigOf,
