@@ -18,6 +18,8 @@ export interface ArchiveInfo {
     sha256: string;
     /** The changes in this archive are those above this sequence number. After a restore it is higher than the parent's own. */
     fromSeq: number;
+    /** The time of that change: moments from it to `position` can be told apart by this archive. */
+    fromTimeMs: number;
   };
   description: string;
   tags: readonly string[];
@@ -93,13 +95,15 @@ export interface ArchiveReader {
 export interface StoredArchive {
   id: string;
   sizeBytes: number;
+  /** Another one where the bytes have been touched (as an HTTP ETag): what was learnt of the old bytes no longer counts. */
+  version: string;
 }
 
 /**
  * Where archives live: opaque streams under ids. Nothing above knows which it is.
  * - `put` is all or nothing, durable when it resolves, and never replaces an archive that is there.
  * - `list` shows whole archives only; leftovers of a killed process are not shown, and are removed in time.
- * - Two processes may use one repository at once.
+ * - Two processes may use one repository at once; what reads first and then changes goes into `exclusive`.
  */
 export interface BackupRepository {
   /** For messages. */
@@ -114,6 +118,11 @@ export interface BackupRepository {
   /** Small documents beside the archives (pins, caches), written atomically. */
   readNote(name: string): Promise<Uint8Array | undefined>;
   writeNote(name: string, content: Uint8Array | null): Promise<void>;
+  /**
+   * Runs `work` while no other `exclusive` runs on this repository, in any process; waits for its turn. A holder that died does
+   * not block. Throws `BACKUP_FAILED`, naming the holder, where the turn does not come in time. Not reentrant.
+   */
+  exclusive<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 

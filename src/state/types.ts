@@ -74,8 +74,8 @@ export interface StateSnapshot extends Position {
 export interface LiveSnapshot extends StateSnapshot {
   /** The sequence number from which on every change is still kept: changes with `seq > historyStart` are there. */
   readonly historyStart: number;
-  /** Set where the state was restored whole from a backup: the changes since then are those above `seq`. */
-  readonly restoredFrom: { backupId: string; seq: number } | undefined;
+  /** Set where the state was restored whole from a backup: the changes since then are those above `seq`, made at or after `timeMs`. */
+  readonly restoredFrom: { backupId: string; seq: number; timeMs: number } | undefined;
   /** Every change above `seq`, ascending. Throws `HISTORY_UNREACHABLE` where `seq < historyStart`. */
   changesSince(seq: number): AsyncIterable<readonly HistoryRecord[]>;
 }
