@@ -1,0 +1,83 @@
+import { OutputReader, type OutputStream } from '../channel/output.js';
+import { errnoOf, LlmspellError } from '../errors.js';
+
+/**
+ * Where a script's output goes. May answer with a promise; the next bytes come after it. An exception with the code `EPIPE` means
+ * that nobody reads any more.
+ */
+export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Promise<void>;
+
+/** How long printed text may wait when the script does not ask for it to be written. */
+const TICK_MS = 20;
+
+/** Carries a script's output from the shared ring to a sink, while the script runs and after it was ended. */
+export class OutputPump {
+  readonly #ring: OutputReader;
+  readonly #sink: OutputSink;
+  readonly #timer: NodeJS.Timeout;
+  #running: Promise<void> | undefined;
+  #failure: LlmspellError | undefined;
+
+  constructor(memory: SharedArrayBuffer, sink: OutputSink) {
+    this.#ring = new OutputReader(memory);
+    this.#sink = sink;
+    this.#timer = setInterval(() => this.pump(), TICK_MS);
+  }
+
+  /** Writes what there is. */
+  pump(): void {
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+      // What came between the last look and now would otherwise wait for the next tick.
+      if (this.#ring.pending > 0) this.pump();
+    });
+  }
+
+  /**
+   * Writes the rest. Call it when the worker has ended.
+   *
+   * @throws `SCRIPT_OUTPUT` where the sink failed; that nobody reads any more is no failure
+   */
+  async finish(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+    await this.#drain();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      for (let part = this.#ring.next(); part !== undefined; part = this.#ring.next()) {
+        const writing = this.#sink(part.stream, part.bytes);
+        if (writing !== undefined) await writing;
+        this.#ring.taken(part.bytes.length);
+      }
+    } catch (error) {
+      if (errnoOf(error) !== 'EPIPE') this.#failure = outputError(error);
+      this.#ring.close();
+    }
+  }
+}
+
+function outputError(error: unknown): LlmspellError {
+  if (error instanceof LlmspellError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new LlmspellError('SCRIPT_OUTPUT', `The script's output could not be written: ${message}.`, {
+    hint: 'Check where the output goes; the script was stopped from printing more.',
+    cause: error,
+  });
+}
+
+/** This process's own stdout and stderr. */
+export const processOutput: OutputSink = (stream, bytes) => {
+  const target = stream === 1 ? process.stdout : process.stderr;
+  return new Promise((resolve, reject) => {
+    // Without a listener a broken pipe would be an uncaught exception of the whole process.
+    target.once('error', reject);
+    target.write(bytes, (error) => {
+      if (error) return reject(error);
+      target.off('error', reject);
+      resolve();
+    });
+  });
+};
