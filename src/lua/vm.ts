@@ -1,0 +1,271 @@
+import { createRequire } from 'node:module';
+import { LlmspellError } from '../errors.js';
+import { utf8 } from '../util/bytes.js';
+import type { LuaApi, Pointer } from './api.js';
+import { MULTIPLE_RESULTS, STATUS } from './api.js';
+import { type WasmModule, webAssembly } from './wasm.js';
+
+/** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
+export type VmImports = Record<string, Record<string, (...args: never[]) => unknown>>;
+
+/**
+ * Replaces imports before the module is instantiated. `vm` is not usable yet: a replacement keeps it, and uses it when it is called.
+ * A replacement that must end the script throws an {@link Unwind}; every other exception would be a fault.
+ */
+export type ImportPatch = (imports: VmImports, vm: LuaVm) => void;
+
+/** A host function as Lua calls it: arguments on the stack, returns how many results it pushed. */
+export type HostFunction = (L: Pointer) => number;
+
+/** Leaves the machine through every `pcall` in the script. The machine is not used again after it. */
+export class Unwind extends Error {}
+
+/** `os.exit`. */
+export class ScriptExit extends Unwind {
+  readonly exitCode: number;
+  constructor(exitCode: number) {
+    super('exit');
+    this.exitCode = exitCode;
+  }
+}
+
+/** A limit was reached. */
+export class LimitReached extends Unwind {
+  readonly reason: LlmspellError;
+  constructor(reason: LlmspellError) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+const SCRATCH_BYTES = 1024;
+
+/**
+ * One Lua machine in its own wasm instance and memory; wasmoon serves as the loader and nothing else of it is used. All host functions are
+ * plain C functions in the function table, registered in the same order on every start, and the machine holds nothing else of
+ * the host: that is why its memory can be copied out at a yield and continued in another process.
+ */
+export class LuaVm {
+  lua!: LuaApi;
+  /** The memory as bytes. Growing detaches it without an error: read it again after every call that may allocate. */
+  u8!: Uint8Array;
+  u32!: Uint32Array;
+  /** The main thread of the machine. */
+  L!: Pointer;
+  /** {@link SCRATCH_BYTES} of memory for lengths and short messages; any call may overwrite it. */
+  scratch!: Pointer;
+  readonly #strings = new Map<string, Pointer>();
+  #body: HostFunction = () => 0;
+  #trampoline = 0;
+  #buffer: Pointer = 0;
+  #bufferSize = 0;
+
+  attach(lua: LuaApi): void {
+    this.lua = lua;
+    this.refresh();
+    this.scratch = lua.malloc(SCRATCH_BYTES);
+    this.L = lua.luaL_newstate();
+    this.#trampoline = this.register((L) => this.#body(L));
+  }
+
+  /** Takes the views anew; called whenever the memory has grown. */
+  refresh(): void {
+    this.u8 = new Uint8Array(this.lua.memory.buffer);
+    this.u32 = new Uint32Array(this.lua.memory.buffer);
+  }
+
+  /** Puts a host function into the function table; its index is what `lua_pushcclosure` takes. */
+  register(fn: HostFunction): number {
+    const table = this.lua.__indirect_function_table;
+    const index = table.grow(1);
+    table.set(
+      index,
+      asWasmFunction((L: Pointer) => this.#guard(fn, L)),
+    );
+    return index;
+  }
+
+  /** Registers and pushes. */
+  pushFunction(L: Pointer, fn: HostFunction): void {
+    this.lua.lua_pushcclosure(L, this.register(fn), 0);
+  }
+
+  /**
+   * Runs `body` inside a protected call and returns its status; with results (or the error) left on the stack. Whatever pushes strings or
+   * tables, or calls Lua, must run in here: outside, an error in Lua aborts the machine.
+   */
+  protect(body: HostFunction, results = MULTIPLE_RESULTS): number {
+    const before = this.#body;
+    this.#body = (L) => {
+      this.#body = before;
+      return body(L);
+    };
+    this.lua.lua_pushcclosure(this.L, this.#trampoline, 0);
+    return this.lua.lua_pcallk(this.L, 0, results, 0, 0, 0);
+  }
+
+  /** As {@link protect}, but a Lua error is thrown as `INTERNAL`: for set-up code, where none is expected. */
+  setUp(body: (L: Pointer) => void): void {
+    const status = this.protect((L) => {
+      body(L);
+      return 0;
+    }, 0);
+    if (status === STATUS.ok) return;
+    const message = this.text(this.L, -1);
+    throw new LlmspellError('INTERNAL', `The Lua machine could not be set up: ${message}.`);
+  }
+
+  /** The address of a NUL-terminated copy that lives as long as the machine: for names, not for data. */
+  cstring(text: string): Pointer {
+    let at = this.#strings.get(text);
+    if (at === undefined) {
+      const bytes = utf8(`${text}\0`);
+      at = this.lua.malloc(bytes.length);
+      this.u8.set(bytes, at);
+      this.#strings.set(text, at);
+    }
+    return at;
+  }
+
+  /** A NUL-terminated copy in {@link scratch}, cut to fit: for messages that Lua copies at once. */
+  message(text: string): Pointer {
+    const bytes = utf8(text).subarray(0, SCRATCH_BYTES - 1);
+    this.u8.set(bytes, this.scratch);
+    this.u8[this.scratch + bytes.length] = 0;
+    return this.scratch;
+  }
+
+  /** Copies bytes into a buffer that is reused by the next call. Throws `SCRIPT_MEMORY`-like Lua errors never: 0 means no memory. */
+  copyIn(bytes: Uint8Array): Pointer {
+    if (bytes.length > this.#bufferSize) {
+      this.lua.free(this.#buffer);
+      this.#bufferSize = Math.max(4096, bytes.length);
+      this.#buffer = this.lua.malloc(this.#bufferSize);
+      if (this.#buffer === 0) this.#bufferSize = 0;
+    }
+    if (this.#buffer !== 0) this.u8.set(bytes, this.#buffer);
+    return this.#buffer;
+  }
+
+  /** Pushes a byte string. Inside protected calls only. */
+  pushBytes(L: Pointer, bytes: Uint8Array): void {
+    const at = this.copyIn(bytes);
+    if (at === 0) throw new NotEnoughMemory();
+    this.lua.lua_pushlstring(L, at, bytes.length);
+  }
+
+  pushText(L: Pointer, text: string): void {
+    this.pushBytes(L, utf8(text));
+  }
+
+  /** A copy of the string (or number) at `index`. A number there becomes a string in place, as `lua_tolstring` has it. */
+  bytes(L: Pointer, index: number): Uint8Array {
+    const at = this.lua.lua_tolstring(L, index, this.scratch);
+    return at === 0 ? new Uint8Array() : this.u8.slice(at, at + this.u32[this.scratch >> 2]!);
+  }
+
+  /** The same as text; bytes that are not UTF-8 become U+FFFD. */
+  text(L: Pointer, index: number): string {
+    return new TextDecoder().decode(this.bytes(L, index));
+  }
+
+  /** Raises a Lua error with the position of the function that called the host function. */
+  raise(L: Pointer, message: string): number {
+    this.lua.luaL_where(L, 1);
+    this.pushText(L, message);
+    this.lua.lua_concat(L, 2);
+    return this.lua.lua_error(L);
+  }
+
+  // A Lua error travels through here as a thrown number and goes on; an Unwind passes every pcall because the glue lets objects through.
+  #guard(fn: HostFunction, L: Pointer): number {
+    let message: string;
+    try {
+      return fn(L);
+    } catch (error) {
+      if (typeof error === 'number' || error instanceof Unwind) throw error;
+      message = messageOf(error);
+    }
+    return this.raise(L, message);
+  }
+}
+
+/** Thrown inside a host function where the VM's memory does not suffice; Lua sees its own `not enough memory`. */
+export class NotEnoughMemory extends Error {
+  constructor() {
+    super('not enough memory');
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof RangeError && /call stack/.test(error.message)) return 'stack overflow';
+  return error instanceof Error ? error.message : String(error);
+}
+
+// (module (import "e" "f" (func (param i32) (result i32))) (export "f" (func 0))): turns a JavaScript function into one that a wasm
+// table takes.
+const ADAPTER = new Uint8Array([
+  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 2, 7, 1, 1, 0x65, 1, 0x66, 0, 0, 7, 5, 1, 1, 0x66,
+  0, 0,
+]);
+let adapter: WasmModule | undefined;
+
+function asWasmFunction(f: (L: Pointer) => number): unknown {
+  adapter ??= new webAssembly.Module(ADAPTER);
+  return new webAssembly.Instance(adapter, { e: { f } }).exports.f;
+}
+
+interface Wasmoon {
+  LuaFactory: new (uri: undefined, environment: Record<string, string>) => { getLuaModule(): Promise<unknown> };
+}
+
+let loading: Promise<unknown> = Promise.resolve();
+
+/**
+ * A fresh machine in an instance of its own, with a bare state: no libraries, no globals.
+ *
+ * @param patches run in order over the imports before the module is instantiated
+ * @param compiled the module compiled elsewhere; without it, it is compiled here
+ */
+export function createVm(patches: readonly ImportPatch[], compiled?: WasmModule): Promise<LuaVm> {
+  // One at a time: while a module loads, the thread's `WebAssembly.instantiate` is replaced.
+  const next = loading.then(() => load(patches, compiled));
+  loading = next.catch(() => undefined);
+  return next;
+}
+
+async function load(patches: readonly ImportPatch[], compiled: WasmModule | undefined): Promise<LuaVm> {
+  // `require` takes 6 ms where `import` of the same file takes 32.
+  const { LuaFactory } = createRequire(import.meta.url)('wasmoon') as Wasmoon;
+  const vm = new LuaVm();
+  const original = webAssembly.instantiate;
+  let exports: Record<string, unknown> = {};
+  webAssembly.instantiate = async (source, imports) => {
+    patchMemory(imports as VmImports, vm);
+    for (const patch of patches) patch(imports as VmImports, vm);
+    const module = compiled ?? (await webAssembly.compile(source as Uint8Array));
+    const instance = new webAssembly.Instance(module, imports as object);
+    exports = instance.exports;
+    return { module, instance };
+  };
+  try {
+    await new LuaFactory(undefined, {}).getLuaModule();
+  } finally {
+    webAssembly.instantiate = original;
+  }
+  vm.attach(exports as unknown as LuaApi);
+  return vm;
+}
+
+function patchMemory(imports: VmImports, vm: LuaVm): void {
+  const env = imports.env!;
+  const resize = env.emscripten_resize_heap as (size: number) => number;
+  env.emscripten_resize_heap = (size: number) => {
+    const grown = resize(size);
+    vm.refresh();
+    return grown;
+  };
+  env.abort = () => {
+    throw new LimitReached(new LlmspellError('SCRIPT_CRASHED', 'The Lua machine broke down.'));
+  };
+}
