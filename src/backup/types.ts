@@ -87,7 +87,10 @@ export interface ArchiveReader {
   readonly info: ArchiveInfo;
   /** Entries of a full archive, or of those scopes only (read through the index, without the other chunks). */
   entries(scopes?: readonly Uint8Array[]): AsyncIterable<readonly RawEntry[]>;
+  /** Changes of an incremental archive. */
   changes(): AsyncIterable<readonly HistoryRecord[]>;
+  /** The value of one entry of a full archive, by its raw key; reads the index and one chunk. */
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 

@@ -29,3 +29,7 @@ export function printable(bytes: Bytes): string {
 export const compareBytes = (a: Bytes, b: Bytes): number => Buffer.compare(a, b);
 
 export const equalBytes = (a: Bytes, b: Bytes): boolean => Buffer.compare(a, b) === 0;
+
+/** The same bytes as a Buffer, not copied. */
+export const asBuffer = (bytes: Bytes): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
