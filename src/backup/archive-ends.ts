@@ -97,7 +97,7 @@ export async function openEnds(source: ArchiveSource, ends: Ends, key: Encryptio
   const details = decodeDetails(await box.open(detailsFrame.bytes, 'D', 0));
   const trailerFrame = await readFrame(source, footer.trailerOffset, 'T');
   const trailer = decodeTrailer(await box.open(trailerFrame.bytes, 'T', trailerFrame.ordinal));
-  if ((details.fromSeq === undefined) !== (header.parent === undefined))
+  if ((details.from === undefined) !== (header.parent === undefined))
     throw new Damage('its header and its details do not agree on what it rests on');
   return {
     info: infoOf(header, { details, trailer }, fileOf(source, footer)),

@@ -42,8 +42,8 @@ export type ArchiveHeader = z.infer<typeof headerSchema>;
 const detailsSchema = z.object({
   seq: count,
   timeMs: count,
-  /** In an incremental archive: its changes are those above this. */
-  fromSeq: count.optional(),
+  /** In an incremental archive: its changes are those after this one. */
+  from: z.object({ seq: count, timeMs: count }).optional(),
   description: z.string(),
   tags: z.array(z.string()),
   schemaVersion: z.string().optional(),
@@ -87,7 +87,7 @@ export const headerOf = (start: ArchiveStart, encryption: ArchiveHeader['encrypt
 export const detailsOf = (start: ArchiveStart): ArchiveDetails => ({
   seq: start.position.seq,
   timeMs: start.position.timeMs,
-  ...(start.parent && { fromSeq: start.parent.fromSeq }),
+  ...(start.parent && { from: { seq: start.parent.fromSeq, timeMs: start.parent.fromTimeMs } }),
   description: start.description,
   tags: [...start.tags],
   ...(start.schemaVersion !== undefined && { schemaVersion: start.schemaVersion }),
@@ -102,14 +102,14 @@ export function infoOf(
   inner: { details: ArchiveDetails; trailer: ArchiveTrailer } | undefined,
   file: { sizeBytes: number; sha256: string },
 ): ArchiveInfo {
-  const { seq, timeMs, fromSeq, description, tags, schemaVersion } = inner?.details ?? SEALED_DETAILS;
+  const { seq, timeMs, from, description, tags, schemaVersion } = inner?.details ?? SEALED_DETAILS;
   const { recordCount, entryCount, uncompressedBytes } = inner?.trailer ?? SEALED_TRAILER;
   return {
     id: header.id,
     formatVersion: FORMAT_VERSION,
     createdAtMs: header.createdAtMs,
     position: { storeId: header.storeId, seq, timeMs },
-    ...(header.parent && { parent: { ...header.parent, fromSeq: fromSeq ?? 0 } }),
+    ...(header.parent && { parent: { ...header.parent, fromSeq: from?.seq ?? 0, fromTimeMs: from?.timeMs ?? 0 } }),
     description,
     tags,
     ...(schemaVersion !== undefined && { schemaVersion }),

@@ -73,7 +73,7 @@ class Writer implements ArchiveWriter {
     this.#box = box;
     this.#header = header;
     this.#details = details;
-    this.#changeLayout = new ChangeLayout(details.fromSeq ?? 0, details.seq);
+    this.#changeLayout = new ChangeLayout(details.from?.seq ?? 0, details.seq);
   }
 
   async begin(head: Bytes): Promise<void> {

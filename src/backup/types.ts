@@ -28,7 +28,7 @@ export interface ArchiveInfo {
   compression: CompressionSetting;
   encrypted: boolean;
   /**
-   * Encrypted, and read without its key: `position.seq`, `position.timeMs`, `parent.fromSeq` and the counts are then 0, description and tags
+   * Encrypted, and read without its key: `position.seq`, `position.timeMs`, `parent.fromSeq`, `parent.fromTimeMs` and the counts are then 0, description and tags
    * empty, and `schemaVersion` absent, because all these are inside the encryption.
    */
   sealed: boolean;

@@ -52,7 +52,7 @@ export const start = (over: Partial<ArchiveStart> = {}): ArchiveStart => ({
   ...over,
 });
 
-export const PARENT = { id: 'fedcba9876543210', sha256: 'ab'.repeat(32), fromSeq: 10 };
+export const PARENT = { id: 'fedcba9876543210', sha256: 'ab'.repeat(32), fromSeq: 10, fromTimeMs: 1_600_000_000_000 };
 
 export const compressed = (type: CompressionType) => ({ compression: { type, level: LEVELS[type] } });
 
