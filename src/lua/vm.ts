@@ -60,9 +60,15 @@ export class LuaVm {
   #buffer: Pointer = 0;
   #bufferSize = 0;
 
-  attach(lua: LuaApi): void {
+  /** Reaches the instance's memory; done before its C library starts, which already calls the imports. */
+  connect(lua: LuaApi): void {
     this.lua = lua;
     this.refresh();
+  }
+
+  /** Makes the Lua state. */
+  start(): void {
+    const { lua } = this;
     this.scratch = lua.malloc(SCRATCH_BYTES);
     this.L = lua.luaL_newstate();
     this.#trampoline = this.register((L) => this.#body(L));
@@ -239,13 +245,12 @@ async function load(patches: readonly ImportPatch[], compiled: WasmModule | unde
   const { LuaFactory } = createRequire(import.meta.url)('wasmoon') as Wasmoon;
   const vm = new LuaVm();
   const original = webAssembly.instantiate;
-  let exports: Record<string, unknown> = {};
   webAssembly.instantiate = async (source, imports) => {
     patchMemory(imports as VmImports, vm);
     for (const patch of patches) patch(imports as VmImports, vm);
     const module = compiled ?? (await webAssembly.compile(source as Uint8Array));
     const instance = new webAssembly.Instance(module, imports as object);
-    exports = instance.exports;
+    vm.connect(instance.exports as unknown as LuaApi);
     return { module, instance };
   };
   try {
@@ -253,7 +258,7 @@ async function load(patches: readonly ImportPatch[], compiled: WasmModule | unde
   } finally {
     webAssembly.instantiate = original;
   }
-  vm.attach(exports as unknown as LuaApi);
+  vm.start();
   return vm;
 }
 

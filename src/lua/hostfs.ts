@@ -1,0 +1,207 @@
+import { ERRNO, errnoNumber, SystemError } from './errno.js';
+import type { FileAccess } from './file-access.js';
+import type { OpenFile } from './files.js';
+import { type ImportPatch, type LuaVm, ScriptExit, Unwind, type VmImports } from './vm.js';
+
+/** Descriptors 0, 1 and 2. */
+export interface StandardStreams {
+  stdin: OpenFile;
+  stdout: OpenFile;
+  stderr: OpenFile;
+}
+
+const MOST_OPEN_FILES = 1000;
+/** The C library's own buffer (`BUFSIZ` of musl). A write of no more than this was not caused by the buffer being full. */
+const LIBC_BUFFER_BYTES = 1024;
+
+/**
+ * The system calls of the VM's C library, answered by the real machine: stock `io`, `os`, `require`, `dofile` and `loadfile` work
+ * on top of it. Every call goes through a {@link FileAccess}, which decides what the script may touch.
+ */
+export class HostFs {
+  readonly #access: FileAccess;
+  readonly #environment: readonly Uint8Array[];
+  readonly #descriptors = new Map<number, OpenFile>();
+  #vm!: LuaVm;
+
+  constructor(access: FileAccess, streams: StandardStreams, environment: Readonly<Record<string, string>>) {
+    this.#access = access;
+    this.#environment = Object.entries(environment).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
+    [streams.stdin, streams.stdout, streams.stderr].forEach((file, fd) => {
+      this.#descriptors.set(fd, file);
+    });
+  }
+
+  /** Puts the calls in place of the loader's own. */
+  readonly patch: ImportPatch = (imports, vm) => {
+    this.#vm = vm;
+    Object.assign(imports.env!, this.#system());
+    Object.assign(imports.wasi_snapshot_preview1!, this.#wasi());
+  };
+
+  /** Adds an open file (a process's pipe) and returns its descriptor. */
+  add(file: OpenFile): number {
+    if (this.#descriptors.size >= MOST_OPEN_FILES) throw new SystemError('EMFILE');
+    let fd = 3;
+    while (this.#descriptors.has(fd)) fd++;
+    this.#descriptors.set(fd, file);
+    return fd;
+  }
+
+  /** Writes out what the script has written so far, as far as it is not in the C library's own buffers. */
+  flush(): void {
+    for (const file of this.#descriptors.values()) file.flush();
+  }
+
+  /** Writes everything out and closes all files. What cannot be written is lost, as it is when a process ends. */
+  close(): void {
+    this.#vm.lua.fflush(0);
+    for (const file of this.#descriptors.values()) {
+      try {
+        file.close();
+      } catch (error) {
+        if (error instanceof Unwind) throw error;
+      }
+    }
+    this.#descriptors.clear();
+  }
+
+  #file(fd: number): OpenFile {
+    const file = this.#descriptors.get(fd);
+    if (file === undefined) throw new SystemError('EBADF');
+    return file;
+  }
+
+  #release(fd: number): void {
+    const file = this.#file(fd);
+    this.#descriptors.delete(fd);
+    file.close();
+  }
+
+  // Returns a result, or the negative error number.
+  #system(): VmImports[string] {
+    const access = this.#access;
+    const calls: Record<string, SystemCall> = {
+      __syscall_openat: (_directory, path, flags, more) =>
+        this.add(access.open(this.#path(path), flags, more === 0 ? 0 : this.#vm.u32[more >> 2]!)),
+      __syscall_unlinkat: (_directory, path) => access.unlink(this.#path(path)),
+      __syscall_rmdir: (path) => access.rmdir(this.#path(path)),
+      __syscall_renameat: (_from, from, _to, to) => access.rename(this.#path(from), this.#path(to)),
+      __syscall_readlinkat: (_directory, path, into, size) =>
+        this.#fill(into, size!, access.readlink(this.#path(path))),
+      // The only user is `freopen`, and its only user is Lua's loader once it sees a binary chunk: refused, wherever it came from.
+      __syscall_dup3: () => -ERRNO.EPERM,
+      // Descriptor flags mean nothing here.
+      __syscall_fcntl64: (fd) => this.#file(fd),
+      // Only asked whether stdout is a terminal, for buffering; terminals are the host's matter.
+      __syscall_ioctl: () => -ERRNO.ENOTTY,
+    };
+    return { ...mapValues(calls, (call) => answering(call, -1)), exit: (code: number) => this.#exit(code) };
+  }
+
+  // Returns 0 or the error number; results go through pointers.
+  #wasi(): VmImports[string] {
+    const calls: Record<string, SystemCall> = {
+      fd_write: (fd, vectors, count, written) => this.#write(fd, vectors, count, written),
+      fd_read: (fd, vectors, count, read) => this.#read(fd, vectors, count, read),
+      fd_seek: (fd, offset, whence, result) => this.#seek(fd, Number(offset), whence, result),
+      fd_close: (fd) => this.#release(fd),
+      environ_sizes_get: (count, size) => this.#environmentSize(count, size),
+      environ_get: (pointers, bytes) => this.#copyEnvironment(pointers, bytes),
+    };
+    return mapValues(calls, (call) => answering(call, 1));
+  }
+
+  #environmentSize(count: number, size: number): void {
+    this.#vm.u32[count >> 2] = this.#environment.length;
+    this.#vm.u32[size >> 2] = this.#environment.reduce((sum, entry) => sum + entry.length, 0);
+  }
+
+  #copyEnvironment(pointers: number, bytes: number): void {
+    this.#environment.reduce((at, entry, i) => {
+      this.#vm.u32[(pointers >> 2) + i] = at;
+      this.#vm.u8.set(entry, at);
+      return at + entry.length;
+    }, bytes);
+  }
+
+  #seek(fd: number, offset: number, whence: number, result: number): void {
+    const position = this.#file(fd).seek(offset, whence);
+    this.#vm.u32[result >> 2] = position >>> 0;
+    this.#vm.u32[(result >> 2) + 1] = Math.floor(position / 2 ** 32);
+  }
+
+  #write(fd: number, vectors: number, count: number, written: number): void {
+    const file = this.#file(fd);
+    const total = this.#total(vectors, count);
+    // fflush writes its buffer and nothing after it; an unbuffered write has nothing before it. Both are to leave at once.
+    // What remains is the C library's buffer running over, which the file may go on collecting.
+    const through =
+      total <= LIBC_BUFFER_BYTES || this.#length(vectors, 0) === 0 || this.#length(vectors, count - 1) === 0;
+    for (let i = 0; i < count; i++) {
+      const bytes = this.#vector(vectors, i);
+      if (bytes.length > 0) file.write(bytes, through);
+    }
+    this.#vm.u32[written >> 2] = total;
+  }
+
+  #read(fd: number, vectors: number, count: number, read: number): void {
+    const file = this.#file(fd);
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const wanted = this.#length(vectors, i);
+      const n = wanted === 0 ? 0 : file.read(this.#vector(vectors, i));
+      total += n;
+      if (n < wanted) break;
+    }
+    this.#vm.u32[read >> 2] = total;
+  }
+
+  #length = (vectors: number, i: number): number => this.#vm.u32[(vectors >> 2) + 2 * i + 1]!;
+
+  #vector(vectors: number, i: number): Uint8Array {
+    const at = this.#vm.u32[(vectors >> 2) + 2 * i]!;
+    return this.#vm.u8.subarray(at, at + this.#length(vectors, i));
+  }
+
+  #total(vectors: number, count: number): number {
+    let total = 0;
+    for (let i = 0; i < count; i++) total += this.#length(vectors, i);
+    return total;
+  }
+
+  #path(at: number): Buffer {
+    const { u8 } = this.#vm;
+    return Buffer.from(u8.subarray(at, u8.indexOf(0, at)));
+  }
+
+  #fill(into: number, size: number, bytes: Uint8Array): number {
+    const part = bytes.subarray(0, size);
+    this.#vm.u8.set(part, into);
+    return part.length;
+  }
+
+  #exit(code: number): never {
+    this.close();
+    throw new ScriptExit(code & 0xff);
+  }
+}
+
+type SystemCall = (a: number, b: number, c: number, d: number) => unknown;
+
+/** What the C library gets: the call's result (0 where it has none), or the error number with the sign it expects. An exception that ends the script goes on. */
+function answering(call: SystemCall, sign: 1 | -1): (a: number, b: number, c: number, d: number) => number {
+  return (a, b, c, d) => {
+    try {
+      const result = call(a, b, c, d);
+      return typeof result === 'number' ? result : 0;
+    } catch (error) {
+      if (error instanceof Unwind) throw error;
+      return sign * errnoNumber(error);
+    }
+  };
+}
+
+function mapValues<A, B>(from: Record<string, A>, to: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name, to(value)]));
+}

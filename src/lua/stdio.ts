@@ -1,0 +1,82 @@
+import type { OutputStream, OutputWriter } from '../channel/output.js';
+import { SystemError } from './errno.js';
+import type { OpenFile } from './files.js';
+import { ScriptExit } from './vm.js';
+
+/** What a shell reports for a program that SIGPIPE ended: how `lua` ends when nobody reads its output any more. */
+const BROKEN_PIPE_EXIT = 128 + 13;
+const NEWLINE = 0x0a;
+
+/** stdout or stderr of a script. */
+export class OutputFile implements OpenFile {
+  readonly #writer: OutputWriter;
+  readonly #stream: OutputStream;
+  readonly #eager: 'always' | 'lines' | 'never';
+
+  /** @param eager when the host is asked to write at once: with every write (stderr), with every line (a terminal), or when it finds time */
+  constructor(writer: OutputWriter, stream: OutputStream, eager: 'always' | 'lines' | 'never') {
+    this.#writer = writer;
+    this.#stream = stream;
+    this.#eager = eager;
+  }
+
+  read(): number {
+    throw new SystemError('EBADF');
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#writer.write(this.#stream, bytes);
+    if (this.#writer.closed) throw new ScriptExit(BROKEN_PIPE_EXIT);
+    if (this.#eager === 'always' || (this.#eager === 'lines' && bytes.includes(NEWLINE))) this.#writer.push();
+  }
+
+  seek(): number {
+    throw new SystemError('ESPIPE');
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  close(): void {
+    this.#writer.flush();
+  }
+}
+
+/** A stream of bytes that somebody else holds: the host's stdin, or a process's output. */
+export class InputFile implements OpenFile {
+  readonly #next: () => Uint8Array;
+  readonly #closed: () => void;
+  #rest: Uint8Array = new Uint8Array();
+
+  /**
+   * @param next waits for more bytes and returns them; none at the end
+   * @param closed called when the script closes the file
+   */
+  constructor(next: () => Uint8Array, closed: () => void = () => undefined) {
+    this.#next = next;
+    this.#closed = closed;
+  }
+
+  read(into: Uint8Array): number {
+    if (this.#rest.length === 0) this.#rest = this.#next();
+    const n = Math.min(into.length, this.#rest.length);
+    into.set(this.#rest.subarray(0, n));
+    this.#rest = this.#rest.subarray(n);
+    return n;
+  }
+
+  write(): void {
+    throw new SystemError('EBADF');
+  }
+
+  seek(): number {
+    throw new SystemError('ESPIPE');
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#closed();
+  }
+}
