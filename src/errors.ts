@@ -80,6 +80,7 @@ const CODES = {
   BACKUP_VERSION: { exit: EXIT.failed, hint: 'Read it with the version of llmspell that wrote it, or a newer one.' },
   RESTORE_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the restore.' },
   MIGRATION_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the migration.' },
+  OUTPUT_FAILED: { exit: EXIT.failed, hint: 'Check the place that the output is sent to.' },
   ABORTED: { exit: EXIT.interrupted, hint: 'It was stopped from outside; nothing is half-written.' },
   INTERNAL: {
     exit: EXIT.failed,

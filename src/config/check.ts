@@ -11,6 +11,8 @@ export interface Problem {
   path: KeyPath;
   /** One clause: `99 is not between 1 and 22 (zstd)`. */
   message: string;
+  /** The place to name: that of the key or that of its value. */
+  at: 'key' | 'value';
 }
 
 export interface Surroundings {
@@ -65,7 +67,7 @@ class Checker {
           return [name, raw === undefined ? this.#byDefault(field) : this.#field(field, raw, at)];
         if (raw === undefined && field.isOptional) return [name, undefined];
         if (raw !== undefined && !isTable(raw))
-          this.problems.push({ path: at, message: `expected a section, got ${kindOf(raw)}` });
+          this.problems.push({ path: at, message: `expected a section, got ${kindOf(raw)}`, at: 'value' });
         return [name, this.section(field.fields, isTable(raw) ? raw : {}, at)];
       }),
     );
@@ -79,6 +81,7 @@ class Checker {
         this.unknown.push({
           path: at,
           message: `there is no such key${didYouMean(nearest(name, Object.keys(fields)))}`,
+          at: 'key',
         });
     }
   }
@@ -94,7 +97,7 @@ class Checker {
       return this.#value(field, raw, path);
     } catch (error) {
       if (!(error instanceof WrongValue)) throw error;
-      this.problems.push({ path, message: error.message });
+      this.problems.push({ path, message: error.message, at: 'value' });
       return this.#byDefault(field);
     }
   }
@@ -122,7 +125,7 @@ class Checker {
   #choice(field: ChoiceField, value: string, path: KeyPath): string {
     const meant = Object.hasOwn(field.aliases, value) ? field.aliases[value] : undefined;
     if (meant !== undefined) {
-      this.notices.push({ path, message: `"${value}" means "${meant}" here` });
+      this.notices.push({ path, message: `"${value}" means "${meant}" here`, at: 'value' });
       return meant;
     }
     if (field.values.includes(value)) return value;
@@ -166,12 +169,13 @@ function crossCheck({ runtime }: Config): Problem[] {
   const at = (key: keyof typeof backup): KeyPath => ['runtime', 'state_persistence', 'backup', key];
   const problems: Problem[] = [];
   const wrongLevel = compressionLevelProblem({ type: backup.compression_type, level: backup.compression_level });
-  if (wrongLevel) problems.push({ path: at('compression_level'), message: wrongLevel });
+  if (wrongLevel) problems.push({ path: at('compression_level'), message: wrongLevel, at: 'value' });
   const keys = [backup.encryption_key_env, backup.encryption_key_file].filter((key) => key !== '').length;
   if (backup.encryption_enabled && keys !== 1)
     problems.push({
       path: at('encryption_enabled'),
       message: `it needs ${keys === 0 ? 'one' : 'only one'} of encryption_key_env and encryption_key_file`,
+      at: 'value',
     });
   return problems;
 }

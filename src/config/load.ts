@@ -104,9 +104,9 @@ function inFileOrder(problems: Problem[], positions: Map<string, KeyPositions>):
   return problems.toSorted((a, b) => lineOf(a) - lineOf(b));
 }
 
-function sentence({ path, message }: Problem, positions: Map<string, KeyPositions>, shownFile: string): string {
-  const at = positionIn(positions, path);
-  const place = at ? `${shownFile}:${at.value.line}:${at.value.column}` : shownFile;
+function sentence({ path, message, at }: Problem, positions: Map<string, KeyPositions>, shownFile: string): string {
+  const position = positionIn(positions, path)?.[at];
+  const place = position ? `${shownFile}:${position.line}:${position.column}` : shownFile;
   return `${place}: ${path.join('.')}: ${message}`;
 }
 

@@ -216,7 +216,7 @@ describe('unknown keys', () => {
   test('a mistyped key is a notice with the nearest right one, and a problem when strict', async () => {
     await write('[runtime.state_persistence.backup]\n  compresion_type = "lz4"');
     const sentence =
-      'llmspell.toml:2:21: runtime.state_persistence.backup.compresion_type: there is no such key; did you mean "compression_type"?';
+      'llmspell.toml:2:3: runtime.state_persistence.backup.compresion_type: there is no such key; did you mean "compression_type"?';
     expect((await load()).notices).toEqual([sentence]);
     expect((await inspectConfig({ cwd, env: {}, strict: true })).problems).toEqual([sentence]);
   });

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { VersionAsked } from './globals.js';
+import { flushOutput } from './output.js';
+import { createProgram } from './program.js';
+
+/** Parses and runs a command line; resolves with the exit code. Throws what is wrong with it and what failed. */
+export async function runCommandLine(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const invocation = { signal, exitCode: 0 };
+  try {
+    await createProgram(invocation).parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof VersionAsked) process.stdout.write(`${version()}\n`);
+    else if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+  }
+  await flushOutput();
+  return invocation.exitCode;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

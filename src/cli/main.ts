@@ -1,0 +1,21 @@
+import { toLlmspellError } from '../errors.js';
+import { stopOnSignals } from './signals.js';
+
+/** The exit code of one command line. Every module is loaded when it is needed: the start of a script waits for all of them. */
+async function main(argv: readonly string[]): Promise<number> {
+  const stop = stopOnSignals((exitCode) => process.exit(exitCode));
+  try {
+    return await Promise.race([dispatch(argv, stop.signal), stop.overdue]);
+  } catch (error) {
+    const { reportFailure } = await import('./failure.js');
+    return reportFailure(stop.signal.aborted ? stop.signal.reason : error, argv);
+  }
+}
+
+async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const { runCommandLine } = await import('./command-line.js');
+  return runCommandLine(argv, signal);
+}
+
+const exitCode = await main(process.argv.slice(2)).catch((error: unknown) => toLlmspellError(error).exitCode);
+process.exit(exitCode);

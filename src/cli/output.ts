@@ -1,0 +1,96 @@
+import pico from 'picocolors';
+import { LlmspellError, toLlmspellError, toPlainError } from '../errors.js';
+
+export type Style = ReturnType<typeof pico.createColors>;
+
+export interface OutputOptions {
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+  /** False with `--no-color`. */
+  color: boolean;
+  /** False with `--no-progress`. */
+  progress: boolean;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Results go to stdout, everything else to stderr. With `json`, stdout gets one JSON document and nothing else. */
+export class Output {
+  readonly json: boolean;
+  readonly #options: OutputOptions;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.json = options.json;
+  }
+
+  /** Whether someone is watching: stderr is a terminal that may be redrawn. */
+  get animated(): boolean {
+    return this.#options.progress && !this.#options.quiet && isInteractive(process.stderr, this.#options.env);
+  }
+
+  /** The one result of a command: a document for programs, or text for people (without its last newline). */
+  result(document: unknown, text: (style: Style) => string): void {
+    const shown = this.json ? JSON.stringify(document, null, 2) : text(this.#style(process.stdout));
+    if (shown !== '') write(process.stdout, shown);
+  }
+
+  /** Something the person should know though the command goes on. */
+  notice(message: string): void {
+    if (!this.#options.quiet) write(process.stderr, `${this.#style(process.stderr).yellow('note:')} ${message}`);
+  }
+
+  /** Only with `--verbose`. */
+  detail(message: string): void {
+    if (this.#options.verbose) write(process.stderr, message);
+  }
+
+  /** What failed, and what to do; `document` is added to what programs get. */
+  error(given: unknown, document: object = {}): void {
+    const error = toLlmspellError(given);
+    if (this.json) write(process.stdout, JSON.stringify({ error: toPlainError(error), ...document }, null, 2));
+    else write(process.stderr, errorText(error, this.#style(process.stderr)));
+    if (this.#options.verbose) write(process.stderr, stackOf(error));
+  }
+
+  #style(stream: NodeJS.WriteStream): Style {
+    return pico.createColors(this.#options.color && isInteractive(stream, this.#options.env));
+  }
+}
+
+/** https://no-color.org: any value that is not empty counts. */
+const isInteractive = (stream: NodeJS.WriteStream, env: OutputOptions['env']): boolean =>
+  stream.isTTY === true && !env.NO_COLOR && !env.CI && env.TERM !== 'dumb';
+
+/** Without a hint where the message tells all: the error of a script. */
+function errorText(error: LlmspellError, style: Style): string {
+  const what = `${style.red('llmspell:')} ${error.message}`;
+  return error.code === 'SCRIPT_ERROR' || error.code === 'SCRIPT_SYNTAX' ? what : `${what}\n${style.dim(error.hint)}`;
+}
+
+function stackOf(error: LlmspellError): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
+  return `${error.stack}${cause}`;
+}
+
+/** The streams are touched when something is written: opening them costs a script that prints by itself some of its start. */
+const opened = new Set<NodeJS.WriteStream>();
+let failure: Error | undefined;
+
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!opened.has(stream)) {
+    opened.add(stream);
+    // A reader that goes away (`| head`) is no failure; a full disk behind `>` is.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') failure = error;
+    });
+  }
+  stream.write(`${text}\n`);
+}
+
+/** Resolves when everything written has left the process; throws where it could not be written. */
+export async function flushOutput(): Promise<void> {
+  await Promise.all([...opened].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+  if (!failure) return;
+  throw new LlmspellError('OUTPUT_FAILED', `the output could not be written: ${failure.message}`);
+}

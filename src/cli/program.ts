@@ -1,0 +1,42 @@
+import { Command } from 'commander';
+import { act, define, type Invocation, usageError } from './define.js';
+import { addGlobalOptions } from './globals.js';
+
+/** The whole command line, declared; what each command does is loaded when it runs. */
+export function createProgram(invocation: Invocation): Command {
+  const program = new Command('llmspell')
+    .description('Runs Lua scripts that keep state, and backs that state up.')
+    .usage('[options] COMMAND')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {}, writeErr: () => {} });
+  program.exitOverride((error) => {
+    throw usageError(error, program);
+  });
+  addGlobalOptions(program, { hidden: false });
+  defineConfig(program, invocation);
+  return program;
+}
+
+function defineConfig(program: Command, invocation: Invocation): void {
+  const config = define(program, { usage: 'config', summary: 'show, check and write the configuration', examples: [] });
+  const show = define(config, {
+    usage: 'show',
+    summary: 'print the effective settings and where each comes from',
+    examples: ['llmspell config show', 'llmspell --config other.toml config show --json'],
+  });
+  act(show, invocation, async () => (await import('./commands/config.js')).show);
+  const check = define(config, {
+    usage: 'check [file]',
+    summary: 'list every problem of a configuration file',
+    examples: ['llmspell config check', 'llmspell config check config/backup-enabled.toml --strict'],
+  });
+  act(check, invocation, async () => (await import('./commands/config.js')).check);
+  const init = define(config, {
+    usage: 'init [file]',
+    summary: 'write a commented configuration file (default: llmspell.toml)',
+    examples: ['llmspell config init', 'llmspell config init config/production.toml'],
+  }).option('--force', 'replace a file that is there');
+  act(init, invocation, async () => (await import('./commands/config.js')).init);
+}
