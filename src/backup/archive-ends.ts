@@ -67,9 +67,12 @@ export function readArchiveInfo(source: ArchiveSource, options: ArchiveOptions =
 }
 
 export async function readEnds(source: ArchiveSource): Promise<Ends> {
+  return { ...(await readHeader(source)), footer: await readFooter(source) };
+}
+
+export async function readHeader(source: ArchiveSource): Promise<Omit<Ends, 'footer'>> {
   const head = await readHead(source);
-  const header = decodeHeaderJson(decodeHeader(head, source.name));
-  return { head, header, footer: await readFooter(source) };
+  return { head, header: decodeHeaderJson(decodeHeader(head, source.name)) };
 }
 
 async function readHead(source: ArchiveSource): Promise<Buffer> {
@@ -80,7 +83,7 @@ async function readHead(source: ArchiveSource): Promise<Buffer> {
   return length <= start.length ? start.subarray(0, length) : asBuffer(await source.read(0, length));
 }
 
-async function readFooter(source: ArchiveSource): Promise<Footer> {
+export async function readFooter(source: ArchiveSource): Promise<Footer> {
   const at = source.sizeBytes - FOOTER_BYTES;
   const footer = decodeFooter(asBuffer(await source.read(at, FOOTER_BYTES)));
   if (footer.trailerOffset + footer.trailerBytes !== at) throw new Damage('its footer does not follow its trailer');
@@ -88,11 +91,20 @@ async function readFooter(source: ArchiveSource): Promise<Footer> {
 }
 
 /** Throws `BACKUP_KEY` where the archive is encrypted and the key is absent or another one. */
+export async function boxOf(
+  { head, header }: Omit<Ends, 'footer'>,
+  key: EncryptionKey | undefined,
+  name: string,
+): Promise<FrameBox> {
+  const { encryption, compression } = header;
+  const cipher = encryption && frameCipher(await archiveKeyFor(encryption, key, name), head);
+  return new FrameBox(() => codecOf(compression), cipher);
+}
+
+/** Throws as {@link boxOf}, and {@link Damage}. */
 export async function openEnds(source: ArchiveSource, ends: Ends, key: EncryptionKey | undefined): Promise<OpenedEnds> {
   const { head, header, footer } = ends;
-  const { encryption, compression } = header;
-  const cipher = encryption && frameCipher(await archiveKeyFor(encryption, key, source.name), head);
-  const box = new FrameBox(() => codecOf(compression), cipher);
+  const box = await boxOf(ends, key, source.name);
   const detailsFrame = await readFrame(source, head.length, 'D');
   const details = decodeDetails(await box.open(detailsFrame.bytes, 'D', 0));
   const trailerFrame = await readFrame(source, footer.trailerOffset, 'T');
@@ -110,7 +122,7 @@ export async function openEnds(source: ArchiveSource, ends: Ends, key: Encryptio
   };
 }
 
-const fileOf = (source: ArchiveSource, footer: Footer) => ({
+export const fileOf = (source: ArchiveSource, footer: Footer) => ({
   sizeBytes: source.sizeBytes,
   sha256: footer.sha256.toString('hex'),
 });

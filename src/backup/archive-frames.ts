@@ -46,8 +46,12 @@ export class FrameBox {
   }
 
   /** The content of the frame that `bytes` are. Throws {@link Damage}. */
-  async open(bytes: Buffer, type: FrameType, ordinal: number): Promise<Bytes> {
-    const payload = decodeFrame(bytes, type, ordinal);
+  open(bytes: Buffer, type: FrameType, ordinal: number): Promise<Bytes> {
+    return this.openPayload(decodeFrame(bytes, type, ordinal), type, ordinal);
+  }
+
+  /** The content of a frame whose checksums have been verified. Throws {@link Damage}. */
+  async openPayload(payload: Bytes, type: FrameType, ordinal: number): Promise<Bytes> {
     return this.#unpack(this.#cipher ? this.#cipher.open(type, ordinal, payload) : payload, frameName(type, ordinal));
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CODECS } from '../config/compression-levels.js';
+import { CODECS, compressionLevelProblem } from '../config/compression-levels.js';
 import { type Bytes, textOf, utf8 } from '../util/bytes.js';
 import { Damage, FORMAT_VERSION } from './archive-format.js';
 import { SCRYPT_LIMITS } from './encryption.js';
@@ -26,7 +26,9 @@ const headerSchema = z.object({
   storeId: z.string(),
   createdAtMs: count,
   parent: z.object({ id: hex(8), sha256: hex(32) }).optional(),
-  compression: z.object({ type: z.enum(CODECS), level: z.int() }),
+  compression: z
+    .object({ type: z.enum(CODECS), level: z.int() })
+    .refine((setting) => compressionLevelProblem(setting) === undefined),
   encryption: z
     .object({
       cipher: z.literal('aes-256-gcm'),
