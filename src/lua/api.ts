@@ -91,6 +91,12 @@ export const TYPE = {
   thread: 8,
 } as const;
 
+/** As `lua_typename`: the name that Lua's own messages use. */
+export function typeName(type: number): string {
+  const name = Object.entries(TYPE).find(([, value]) => value === type)?.[0] ?? 'no value';
+  return name === 'none' ? 'no value' : name === 'lightUserdata' ? 'userdata' : name;
+}
+
 /** What loading, calling and resuming return. */
 export const STATUS = { ok: 0, yield: 1, runtime: 2, syntax: 3, memory: 4, handler: 5 } as const;
 

@@ -141,7 +141,7 @@ export class LuaVm {
     return this.scratch;
   }
 
-  /** Copies bytes into a buffer that is reused by the next call. Throws `SCRIPT_MEMORY`-like Lua errors never: 0 means no memory. */
+  /** Copies bytes into a buffer that the next call reuses; 0 where there is no memory for it. */
   copyIn(bytes: Uint8Array): Pointer {
     if (bytes.length > this.#bufferSize) {
       this.lua.free(this.#buffer);
@@ -189,7 +189,7 @@ export class LuaVm {
     try {
       return fn(L);
     } catch (error) {
-      if (typeof error === 'number' || error instanceof Unwind) throw error;
+      if (typeof error === 'number' || error instanceof Unwind || isTrap(error)) throw error;
       message = messageOf(error);
     }
     return this.raise(L, message);
@@ -203,8 +203,11 @@ export class NotEnoughMemory extends Error {
   }
 }
 
+/** The machine itself broke: a wasm trap, or the thread's own stack at its end somewhere inside it. It cannot go on. */
+const isTrap = (error: unknown): boolean =>
+  error instanceof webAssembly.RuntimeError || (error instanceof RangeError && /call stack/.test(error.message));
+
 function messageOf(error: unknown): string {
-  if (error instanceof RangeError && /call stack/.test(error.message)) return 'stack overflow';
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -246,7 +249,7 @@ async function load(patches: readonly ImportPatch[], compiled: WasmModule | unde
   const vm = new LuaVm();
   const original = webAssembly.instantiate;
   webAssembly.instantiate = async (source, imports) => {
-    patchMemory(imports as VmImports, vm);
+    patchBasics(imports as VmImports, vm);
     for (const patch of patches) patch(imports as VmImports, vm);
     const module = compiled ?? (await webAssembly.compile(source as Uint8Array));
     const instance = new webAssembly.Instance(module, imports as object);
@@ -262,13 +265,16 @@ async function load(patches: readonly ImportPatch[], compiled: WasmModule | unde
   return vm;
 }
 
-function patchMemory(imports: VmImports, vm: LuaVm): void {
+function patchBasics(imports: VmImports, vm: LuaVm): void {
   const env = imports.env!;
   const resize = env.emscripten_resize_heap as (size: number) => number;
   env.emscripten_resize_heap = (size: number) => {
     const grown = resize(size);
     vm.refresh();
     return grown;
+  };
+  env.exit = (code: number) => {
+    throw new ScriptExit(code & 0xff);
   };
   env.abort = () => {
     throw new LimitReached(new LlmspellError('SCRIPT_CRASHED', 'The Lua machine broke down.'));

@@ -17,6 +17,7 @@ interface WasmInstance {
 interface WebAssemblyApi {
   Module: new (bytes: Uint8Array) => WasmModule;
   Instance: new (module: WasmModule, imports: object) => WasmInstance;
+  RuntimeError: new () => Error;
   compile(bytes: Uint8Array): Promise<WasmModule>;
   instantiate(source: unknown, imports: unknown): Promise<{ module: WasmModule; instance: WasmInstance }>;
 }

@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import type { MachineSettings, ScriptFailure } from '../channel/start.js';
+import { errnoOf, LlmspellError } from '../errors.js';
+import type { Bytes } from '../util/bytes.js';
+import { utf8 } from '../util/bytes.js';
+import type { OutputSink } from './output-pump.js';
+import { processOutput } from './output-pump.js';
+import { ScriptThread } from './script-thread.js';
+import type { StateService } from './state-service.js';
+
+export interface ScriptHostOptions {
+  machine: MachineSettings;
+  /** How long a script may run; 0: as long as it likes. */
+  timeoutSeconds: number;
+  /** How many run at once; further ones wait their turn. */
+  maxConcurrentScripts: number;
+  /** Answers `State`; needed where `machine.state` is set. */
+  service?: StateService;
+  /** Keeps one started machine ready for the next run. Costs memory and a thread. Default false. */
+  warm?: boolean;
+}
+
+export interface ScriptRun {
+  /** The Lua text; or else `path`. */
+  source?: string | Bytes;
+  path?: string;
+  /** What messages call it: `@name` for a file, `=name` for anything else. Default: `@<path>`, or `=(script)`. */
+  chunkName?: string;
+  /** `arg[0]`. Default: the path, or `(script)`. */
+  scriptName?: string;
+  /** `arg[1]`… and `...`. */
+  args?: readonly string[];
+  /** Instead of the host's. */
+  timeoutSeconds?: number;
+  /** Instead of the host's; such a run does not use the warm machine. */
+  machine?: MachineSettings;
+  /** Ends the script: `ABORTED`. */
+  signal?: AbortSignal;
+  /** Where its output goes. Default: this process's stdout and stderr. */
+  output?: OutputSink;
+}
+
+export interface ScriptResult {
+  /** What a command should exit with: 0, what `os.exit` was given, or the error's exit code. */
+  exitCode: number;
+  /** Set where the script did not end by itself. */
+  error?: ScriptFailure;
+  durationMs: number;
+}
+
+/** Runs Lua scripts, each in a thread and a machine of its own. */
+export class ScriptHost {
+  readonly #options: ScriptHostOptions;
+  readonly #queue: (() => void)[] = [];
+  readonly #threads = new Set<ScriptThread>();
+  #running = 0;
+  #spare: ScriptThread | undefined;
+  #closed = false;
+
+  constructor(options: ScriptHostOptions) {
+    this.#options = options;
+    this.#warmUp();
+  }
+
+  /**
+   * Runs a script to its end. Whatever the script does is told in the result; what it printed has been written when the promise resolves.
+   * Rejects only where it could not be started: `SCRIPT_NOT_FOUND`, `ABORTED` while it waited for its turn, `STATE_CLOSED`.
+   */
+  async run(run: ScriptRun): Promise<ScriptResult> {
+    const source = await sourceOf(run);
+    await this.#turn(run.signal);
+    try {
+      return await this.#start(run, source);
+    } finally {
+      this.#running--;
+      this.#queue.shift()?.();
+    }
+  }
+
+  /** Ends all scripts and lets no new ones start. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const wake of this.#queue.splice(0)) wake();
+    await Promise.all([...this.#threads, this.#spare].map((thread) => thread?.stop()));
+  }
+
+  async #start(run: ScriptRun, source: Bytes): Promise<ScriptResult> {
+    const startedAt = performance.now();
+    const thread = this.#takeThread(run);
+    this.#threads.add(thread);
+    try {
+      const report = await thread.run(
+        {
+          source,
+          chunkName: run.chunkName ?? (run.path === undefined ? '=(script)' : `@${run.path}`),
+          scriptName: run.scriptName ?? run.path ?? '(script)',
+          args: run.args ?? [],
+        },
+        {
+          output: run.output ?? processOutput,
+          timeoutSeconds: run.timeoutSeconds ?? this.#options.timeoutSeconds,
+          ...(run.signal && { signal: run.signal }),
+        },
+      );
+      return { ...report, durationMs: performance.now() - startedAt };
+    } finally {
+      this.#threads.delete(thread);
+      this.#warmUp();
+    }
+  }
+
+  #takeThread(run: ScriptRun): ScriptThread {
+    const spare = run.machine === undefined ? this.#spare : undefined;
+    if (spare === undefined) return new ScriptThread(run.machine ?? this.#options.machine, this.#options.service);
+    this.#spare = undefined;
+    return spare;
+  }
+
+  #warmUp(): void {
+    if (this.#options.warm !== true || this.#closed || this.#spare !== undefined) return;
+    this.#spare = new ScriptThread(this.#options.machine, this.#options.service);
+    this.#spare.unref();
+  }
+
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    while (!this.#closed && signal?.aborted !== true && this.#running >= this.#options.maxConcurrentScripts)
+      await this.#waitForTurn(signal);
+    if (this.#closed) throw new LlmspellError('STATE_CLOSED', 'The script was not started: the host is closed.');
+    if (signal?.aborted === true) throw new LlmspellError('ABORTED', 'The script was stopped before it started.');
+    this.#running++;
+  }
+
+  #waitForTurn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
+        const at = this.#queue.indexOf(wake);
+        if (at >= 0) this.#queue.splice(at, 1);
+        resolve();
+      };
+      this.#queue.push(wake);
+      signal?.addEventListener('abort', wake);
+    });
+  }
+}
+
+async function sourceOf({ source, path }: ScriptRun): Promise<Bytes> {
+  if (source !== undefined) return typeof source === 'string' ? utf8(source) : source;
+  if (path === undefined) throw new LlmspellError('USAGE', 'There is no script to run.');
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const why = errnoOf(error) === 'ENOENT' ? 'there is no such file' : (errnoOf(error) ?? String(error));
+    throw new LlmspellError('SCRIPT_NOT_FOUND', `Cannot open ${path}: ${why}.`, { subject: path, cause: error });
+  }
+}

@@ -1,0 +1,106 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { createOutputMemory } from '../channel/output.js';
+import { PROTOCOL_VERSION } from '../channel/protocol.js';
+import { Responder } from '../channel/responder.js';
+import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
+import { LlmspellError, toPlainError } from '../errors.js';
+import { OutputPump, type OutputSink } from './output-pump.js';
+import type { StateService } from './state-service.js';
+
+// From src and from dist alike: Node starts threads from built files only.
+const ENTRY = new URL('../../dist/worker/entry.js', import.meta.url);
+
+export interface RunOptions {
+  output: OutputSink;
+  timeoutSeconds: number;
+  signal?: AbortSignal;
+}
+
+/** A worker thread with one Lua machine in it, for one run. It is started at once and builds the machine while nobody needs it yet. */
+export class ScriptThread {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #bell = new SharedArrayBuffer(4);
+  readonly #output = createOutputMemory();
+  readonly #service: StateService | undefined;
+  readonly #ended: Promise<RunReport>;
+  #end!: (report: RunReport) => void;
+
+  constructor(settings: MachineSettings, service?: StateService) {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#service = service;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    const start: WorkerStart = {
+      version: PROTOCOL_VERSION,
+      port: port2,
+      bell: this.#bell,
+      output: this.#output,
+      settings,
+    };
+    this.#worker = new Worker(ENTRY, { workerData: start, transferList: [port2], execArgv: [] });
+    this.#worker.once('message', (report: RunReport) => this.#end(report));
+    this.#worker.once('error', (error) => this.#end(broken(error)));
+    this.#worker.once('exit', () => this.#end(broken(undefined)));
+  }
+
+  /** Lets the process end although the thread waits for work. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  /** Ends the script, or the waiting thread. */
+  async stop(): Promise<void> {
+    this.#end(stopped('ABORTED', 'The script was stopped: the host was closed.'));
+    await this.#worker.terminate();
+  }
+
+  /** Runs the script and tells how it ended. Afterwards the thread is gone, and what the script printed is written. */
+  async run(request: RunRequest, { output, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
+    const pump = new OutputPump(this.#output, output);
+    const ending = new AbortController();
+    const session = this.#service?.session(ending.signal);
+    const responder = new Responder(this.#port, new Int32Array(this.#bell), {
+      output: () => pump.pump(),
+      ...session?.handlers,
+    });
+    const release = this.#watch(timeoutSeconds, signal);
+    this.#worker.ref();
+    this.#worker.postMessage(request);
+    try {
+      return await this.#ended;
+    } finally {
+      release();
+      ending.abort();
+      await this.#worker.terminate();
+      responder.close();
+      await session?.close();
+      await pump.finish();
+    }
+  }
+
+  /** Ends the script when its time is up or the signal says so; whatever it is doing. Returns what stops watching. */
+  #watch(timeoutSeconds: number, signal: AbortSignal | undefined): () => void {
+    const abort = () => this.#end(stopped('ABORTED', 'The script was stopped from outside.'));
+    const late = () => this.#end(stopped('SCRIPT_TIMEOUT', `The script ran longer than ${timeoutSeconds} seconds.`));
+    const timer = timeoutSeconds > 0 ? setTimeout(late, timeoutSeconds * 1000) : undefined;
+    signal?.addEventListener('abort', abort);
+    return () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+  }
+}
+
+function stopped(code: 'ABORTED' | 'SCRIPT_TIMEOUT', message: string): RunReport {
+  const error = new LlmspellError(code, message);
+  return { exitCode: error.exitCode, error: toPlainError(error) };
+}
+
+function broken(cause: unknown): RunReport {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  const error = new LlmspellError('SCRIPT_CRASHED', `The script's thread ended unexpectedly${why}.`, { cause });
+  return { exitCode: error.exitCode, error: toPlainError(error) };
+}

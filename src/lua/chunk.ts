@@ -1,0 +1,80 @@
+import type { RunRequest } from '../channel/start.js';
+import { LlmspellError } from '../errors.js';
+import type { Bytes } from '../util/bytes.js';
+import { MULTIPLE_RESULTS, type Pointer, STATUS, TYPE, typeName } from './api.js';
+import { type LuaVm, NotEnoughMemory } from './vm.js';
+
+/** A script's own error, as `lua` shows it. */
+export class ScriptError extends LlmspellError {
+  readonly traceback: string | undefined;
+  constructor(code: 'SCRIPT_SYNTAX' | 'SCRIPT_ERROR' | 'SCRIPT_MEMORY', message: string, traceback?: string) {
+    super(code, message);
+    this.traceback = traceback;
+  }
+}
+
+const LF = 0x0a;
+
+/** The source without a byte-order mark, and without a first line that begins with `#` (its line end stays: lines keep their numbers). */
+export function withoutPreamble(source: Bytes): Bytes {
+  const text = source[0] === 0xef && source[1] === 0xbb && source[2] === 0xbf ? source.subarray(3) : source;
+  if (text[0] !== 0x23) return text;
+  const end = text.indexOf(LF);
+  return end < 0 ? text.subarray(text.length) : text.subarray(end);
+}
+
+/**
+ * Loads a text chunk and calls it with the arguments, under a handler that keeps the traceback, as `lua.c` does. Throws a
+ * {@link ScriptError} where it fails; an `Unwind` goes through.
+ */
+export function runChunk(vm: LuaVm, { source, chunkName, args }: Omit<RunRequest, 'scriptName'>): void {
+  const { lua } = vm;
+  let failure: ScriptError | undefined;
+  let traceback: string | undefined;
+  const status = vm.protect((L) => {
+    vm.pushFunction(L, (at) => {
+      traceback = describeError(vm, at);
+      return 1;
+    });
+    if (load(vm, L, withoutPreamble(source), chunkName) !== STATUS.ok) {
+      failure = new ScriptError('SCRIPT_SYNTAX', vm.text(L, -1));
+      return 0;
+    }
+    lua.lua_checkstack(L, args.length);
+    for (const arg of args) vm.pushText(L, arg);
+    const called = lua.lua_pcallk(L, args.length, MULTIPLE_RESULTS, 1, 0, 0);
+    if (called !== STATUS.ok) failure = scriptError(vm, L, called, traceback);
+    return 0;
+  }, 0);
+  if (status !== STATUS.ok) failure ??= scriptError(vm, vm.L, status, traceback);
+  if (failure !== undefined) throw failure;
+}
+
+function load(vm: LuaVm, L: Pointer, source: Bytes, chunkName: string): number {
+  const at = vm.copyIn(source);
+  if (at === 0) throw new NotEnoughMemory();
+  return vm.lua.luaL_loadbufferx(L, at, source.length, vm.cstring(chunkName), vm.cstring('t'));
+}
+
+function scriptError(vm: LuaVm, L: Pointer, status: number, traceback: string | undefined): ScriptError {
+  if (status === STATUS.memory) return new ScriptError('SCRIPT_MEMORY', 'The script ran out of memory.');
+  return new ScriptError('SCRIPT_ERROR', vm.text(L, -1), traceback);
+}
+
+/** `msghandler` of lua.c: makes the error at index 1 a string, and returns the traceback from where it was raised. */
+function describeError(vm: LuaVm, L: Pointer): string | undefined {
+  const { lua } = vm;
+  const type = lua.lua_type(L, 1);
+  if (type !== TYPE.string && type !== TYPE.number) {
+    if (lua.luaL_getmetafield(L, 1, vm.cstring('__tostring')) !== TYPE.nil) {
+      lua.lua_settop(L, 1);
+      lua.luaL_tolstring(L, 1, 0);
+      return undefined;
+    }
+    vm.pushText(L, `(error object is a ${typeName(type)} value)`);
+  }
+  lua.luaL_traceback(L, L, 0, 1);
+  const traceback = vm.text(L, -1);
+  lua.lua_settop(L, -2);
+  return traceback;
+}
