@@ -82,7 +82,8 @@ export class ScriptHost {
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of this.#queue.splice(0)) wake();
-    await Promise.all([...this.#threads, this.#spare].map((thread) => thread?.stop()));
+    if (this.#spare !== undefined) this.#threads.add(this.#spare);
+    await Promise.all([...this.#threads].map((thread) => thread.stop()));
   }
 
   async #start(run: ScriptRun, source: Bytes): Promise<ScriptResult> {

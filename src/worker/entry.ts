@@ -6,7 +6,9 @@ import { prepare } from './machine.js';
 const start = workerData as WorkerStart;
 const host = parentPort!;
 const machine = prepare(start);
-host.once('message', async (run: RunRequest) => {
+host.once('message', (run: RunRequest) => void work(run));
+
+async function work(run: RunRequest): Promise<void> {
   host.postMessage((await machine).run(run));
   start.port.close();
-});
+}
