@@ -1,11 +1,14 @@
 import type { Bytes } from '../util/bytes.js';
 
 /** A range of keys in byte order; every bound that is absent is open. */
-export interface KeyRange {
+export interface KeyBounds {
   gte?: Bytes;
   gt?: Bytes;
   lt?: Bytes;
   lte?: Bytes;
+}
+
+export interface KeyRange extends KeyBounds {
   /** The largest number of entries; no limit where absent. */
   limit?: number;
   reverse?: boolean;
@@ -24,10 +27,11 @@ export interface Segment {
   bytes: Bytes;
 }
 
-/** What one commit writes: entries, and the history segment that tells how they came about. */
+/** What one commit writes: entries, and the history segments (mostly one) that tell how they came about. */
 export interface Batch {
   operations: readonly BackendOperation[];
-  segment?: Segment;
+  /** Ascending, and above every segment committed before. */
+  segments?: readonly Segment[];
 }
 
 /** Reading, of the live data or of a snapshot. */
@@ -53,7 +57,7 @@ export interface BackendSnapshot extends BackendView {
  * What an implementation promises, and what the conformance suite in `src/testing` checks:
  * - **Ordering.** `iterate` yields keys in unsigned byte order, whatever the order of the writes. Keys are 1 byte to
  *   128 KiB, values 0 bytes to at least 64 MiB.
- * - **Atomicity.** Of one batch everything or nothing is visible, to every reader, also after a crash: entries and segment
+ * - **Atomicity.** Of one batch everything or nothing is visible, to every reader, also after a crash: entries and segments
  *   together. Of two operations on one key in one batch the later one counts. Commits take effect in the order of the calls.
  * - **Durability.** With `sync`, the batch and all before it are on disk when the promise resolves. Without it a crash may
  *   lose a suffix of the commits, never one from the middle.
@@ -61,8 +65,8 @@ export interface BackendSnapshot extends BackendView {
  *   while commits go on.
  * - **Changes.** `changesSince(seq)` yields segments in ascending order without gaps from the first one kept. Segments and
  *   entries of one commit are visible together.
- * - **Errors.** A failure is an `LlmspellError` with a `STATE_…` code that names the path. After a failed commit the backend
- *   is as it was before it.
+ * - **Errors.** A failure is an `LlmspellError` with a `STATE_…` code that names the path. After a failed commit the data
+ *   are as they were before it; a backend may refuse further commits until it is opened anew.
  */
 export interface StateBackend extends BackendView {
   /** "memory", "level", …: for messages. */
@@ -79,5 +83,5 @@ export interface StateBackend extends BackendView {
   /** Removes the segments that end at or below `seq`; resolves with the bytes freed. */
   trimChanges(seq: number): Promise<number>;
   /** Removes every entry in the range, in bounded memory; not atomic. For data that nothing points to any more. */
-  clearRange(range: KeyRange): Promise<void>;
+  clearRange(range: KeyBounds): Promise<void>;
 }

@@ -33,3 +33,12 @@ export const equalBytes = (a: Bytes, b: Bytes): boolean => Buffer.compare(a, b) 
 /** The same bytes as a Buffer, not copied. */
 export const asBuffer = (bytes: Bytes): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * Bytes as a string of the same length with one character (U+0000–U+00FF) a byte: a cheap `Map` key, and strings compare as
+ * the bytes do.
+ */
+export const latin1Of = (bytes: Bytes): string => Buffer.prototype.latin1Slice.call(bytes);
+
+/** The reverse of {@link latin1Of}. */
+export const bytesOfLatin1 = (text: string): Bytes => Buffer.from(text, 'latin1');

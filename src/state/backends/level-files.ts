@@ -1,0 +1,42 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, LlmspellError } from '../../errors.js';
+
+/** LevelDB's own file names, by what they are. */
+const TABLE = /\.(ldb|sst)$/;
+const LOG = /^\d+\.log$/;
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * What LevelDB does not look for itself: it makes an empty store over what is there where `CURRENT` is missing, and goes on
+ * without the newest changes where the log is. Resolves with whether the store is new.
+ */
+export async function checkFiles(directory: string, wasOpenedBefore: boolean): Promise<boolean> {
+  const database = join(directory, 'db');
+  const files = await list(database);
+  const hasData = files.some((name) => TABLE.test(name) || LOG.test(name));
+  if (!files.includes('CURRENT')) {
+    if (hasData) throw missing(join(database, 'CURRENT'));
+    return true;
+  }
+  // A store that is there always has a log, but for one whose making was interrupted.
+  if (!files.some((name) => LOG.test(name)) && (hasData || wasOpenedBefore)) throw missing(join(database, '*.log'));
+  return false;
+}
+
+/** The name of the log file that LevelDB writes now. */
+export async function newestLog(directory: string): Promise<string> {
+  const logs = (await list(join(directory, 'db'))).filter((name) => LOG.test(name));
+  return logs.reduce((a, b) => (Number.parseInt(a, 10) > Number.parseInt(b, 10) ? a : b), '');
+}
+
+const missing = (path: string): LlmspellError =>
+  new LlmspellError('STATE_DAMAGED', `A file of the stored state is missing: ${path}.`, { subject: path });

@@ -1,0 +1,281 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { LlmspellError } from '../../errors.js';
+import { type Bytes, utf8 } from '../../util/bytes.js';
+import type {
+  BackendEntry,
+  BackendSnapshot,
+  BackendView,
+  Batch,
+  KeyBounds,
+  KeyRange,
+  Segment,
+  StateBackend,
+} from '../backend.js';
+import { isLocked, levelError, lockedError } from './level-errors.js';
+import { checkFiles, newestLog } from './level-files.js';
+import { readHolder, writeHolder } from './level-holder.js';
+import {
+  entryKey,
+  FORMAT_KEY,
+  ownKey,
+  readSegmentKey,
+  segmentKey,
+  segmentOf,
+  segmentsAbove,
+  segmentsUpTo,
+  toLevelBounds,
+} from './level-keys.js';
+
+export interface LevelBackendOptions {
+  /** Made where it is missing, with mode 0700. Holds `db/` (LevelDB's files) and `holder.json`. */
+  directory: string;
+  /** Of LevelDB's cache of uncompressed blocks. Default 64 MiB. */
+  cacheBytes?: number;
+}
+
+type Database = Level<Bytes, Bytes>;
+/** In Node `level` is `classic-level`; its declared type is what browsers have too. */
+type Compactable = Database & { compactRange(start: Bytes, end: Bytes): Promise<void> };
+type DatabaseSnapshot = ReturnType<Database['snapshot']>;
+
+const FORMAT = utf8('llmspell-level-1');
+const WRITE_BUFFER_BYTES = 8 << 20;
+/** Page limits: small enough that making a page's buffers does not hold up a writer on the same thread for long. */
+const PAGE_ENTRIES = 500;
+const PAGE_BYTES = 256 << 10;
+
+/** Directories open in this process: LevelDB's lock holds off other processes only. */
+const openDirectories = new Set<string>();
+
+/**
+ * State in LevelDB (`classic-level`). One process at a time. Its known weaknesses, where they touch a promise of
+ * {@link StateBackend}, are met here:
+ * - it does not sync a new store's first manifest: the first write of a new store is synced;
+ * - a synced write does not cover earlier unsynced ones that lie in an older log file: then the write buffer is moved into
+ *   a table, which is synced;
+ * - its thread pool may reorder writes that are under way together: they go one after the other;
+ * - after a failed write its log may end in half a record, after which later ones would be lost: nothing more is written
+ *   until the store is opened anew;
+ * - where `CURRENT` or the log is missing it begins with an empty store: see `level-files.ts`.
+ *
+ * It does not verify checksums when it reads: the store keeps one with every value.
+ */
+export function createLevelBackend(options: LevelBackendOptions): StateBackend {
+  return new LevelBackend(options);
+}
+
+class LevelView implements BackendView {
+  protected readonly directory: string;
+  readonly #database: Database | undefined;
+  readonly #snapshot: DatabaseSnapshot | undefined;
+
+  constructor(directory: string, database?: Database, snapshot?: DatabaseSnapshot) {
+    this.directory = directory;
+    this.#database = database;
+    this.#snapshot = snapshot;
+  }
+
+  protected get database(): Database {
+    if (this.#database === undefined) throw closed(this.directory);
+    return this.#database;
+  }
+
+  async get(key: Bytes): Promise<Bytes | undefined> {
+    return await this.guard(() => this.database.get(entryKey(key), this.#at()));
+  }
+
+  async getMany(keys: readonly Bytes[]): Promise<(Bytes | undefined)[]> {
+    return await this.guard(() => this.database.getMany(keys.map(entryKey), this.#at()));
+  }
+
+  async *iterate({ limit, reverse, keysOnly, ...bounds }: KeyRange): AsyncIterable<readonly BackendEntry[]> {
+    const range: KeyRange = toLevelBounds(bounds);
+    if (limit !== undefined) range.limit = limit;
+    if (reverse) range.reverse = true;
+    if (keysOnly) range.keysOnly = true;
+    for await (const page of this.pages(range))
+      yield page.map(([key, value]): BackendEntry => [ownKey(key), value ?? NO_BYTES]);
+  }
+
+  async *changesSince(seq: number): AsyncIterable<Segment> {
+    for await (const page of this.pages(segmentsAbove(seq))) yield* page.map(segmentOf);
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot?.close();
+  }
+
+  protected async *pages({ keysOnly, ...range }: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
+    const iterator = this.database.iterator({
+      ...range,
+      ...this.#at(),
+      values: !keysOnly,
+      fillCache: false,
+      highWaterMarkBytes: PAGE_BYTES,
+    });
+    try {
+      for (;;) {
+        const page = await this.guard(() => iterator.nextv(PAGE_ENTRIES));
+        if (page.length === 0) return;
+        yield page;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  protected async guard<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation();
+    } catch (error) {
+      throw levelError(error, this.directory);
+    }
+  }
+
+  #at(): { snapshot?: DatabaseSnapshot } {
+    return this.#snapshot === undefined ? {} : { snapshot: this.#snapshot };
+  }
+}
+
+class LevelBackend extends LevelView implements StateBackend {
+  readonly kind = 'level';
+  readonly persistent = true;
+  readonly #cacheBytes: number;
+  #open: Database | undefined;
+  #registered: string | undefined;
+  /** The end of the line of commits. */
+  #line: Promise<unknown> = Promise.resolve();
+  #failure: LlmspellError | undefined;
+  /** Where there are unsynced commits: the log file that was written before the first of them. */
+  #unsyncedFromLog: string | undefined;
+
+  constructor({ directory, cacheBytes = 64 << 20 }: LevelBackendOptions) {
+    super(directory);
+    this.#cacheBytes = cacheBytes;
+  }
+
+  protected override get database(): Database {
+    if (this.#open === undefined) throw closed(this.directory);
+    return this.#open;
+  }
+
+  async open(): Promise<void> {
+    const path = await this.guard(async () => {
+      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      return await realpath(this.directory);
+    });
+    if (openDirectories.has(path)) throw await lockedError(this.directory);
+    openDirectories.add(path);
+    this.#registered = path;
+    try {
+      await this.#openDatabase();
+    } catch (error) {
+      await this.close();
+      throw isLocked(error) ? await lockedError(this.directory, error) : levelError(error, this.directory);
+    }
+  }
+
+  async #openDatabase(): Promise<void> {
+    const wasOpenedBefore = (await readHolder(this.directory)) !== undefined;
+    const isNew = await checkFiles(this.directory, wasOpenedBefore);
+    const database: Database = new Level(join(this.directory, 'db'), {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      cacheSize: this.#cacheBytes,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+    });
+    await database.open();
+    this.#open = database;
+    if (isNew) await database.put(FORMAT_KEY, FORMAT, { sync: true });
+    await writeHolder(this.directory);
+  }
+
+  override async close(): Promise<void> {
+    await this.#line.catch(() => undefined);
+    const database = this.#open;
+    this.#open = undefined;
+    if (database !== undefined) await this.guard(() => database.close());
+    if (this.#registered !== undefined) openDirectories.delete(this.#registered);
+    this.#registered = undefined;
+  }
+
+  getSync(key: Bytes): Bytes | undefined {
+    try {
+      return this.database.getSync(entryKey(key));
+    } catch (error) {
+      throw levelError(error, this.directory);
+    }
+  }
+
+  async commit({ operations, segments = [] }: Batch, { sync }: { sync: boolean }): Promise<void> {
+    const batch = this.database.batch();
+    for (const operation of operations) {
+      if (operation.type === 'put') batch.put(entryKey(operation.key), operation.value);
+      else batch.del(entryKey(operation.key));
+    }
+    for (const segment of segments) batch.put(segmentKey(segment), segment.bytes);
+    await this.#inLine(() => this.#write(batch, sync));
+  }
+
+  async #write(batch: ReturnType<Database['batch']>, sync: boolean): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      if (!sync) this.#unsyncedFromLog ??= await newestLog(this.directory);
+      await batch.write({ sync });
+      if (sync) await this.#syncOlderLogs();
+    } catch (error) {
+      this.#failure = levelError(error, this.directory);
+      throw this.#failure;
+    }
+  }
+
+  /** The sync just made covers the newest log only; earlier unsynced commits may lie in the one before it. */
+  async #syncOlderLogs(): Promise<void> {
+    const from = this.#unsyncedFromLog;
+    this.#unsyncedFromLog = undefined;
+    if (from !== undefined && from !== (await newestLog(this.directory)))
+      await (this.database as Compactable).compactRange(FORMAT_KEY, FORMAT_KEY);
+  }
+
+  async #inLine<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.#line.then(operation, operation);
+    this.#line = result.catch(() => undefined);
+    return await result;
+  }
+
+  async snapshot(): Promise<BackendSnapshot> {
+    // Awaits the commits called before, which the snapshot must show.
+    return await this.#inLine(async () => new LevelView(this.directory, this.database, this.database.snapshot()));
+  }
+
+  async trimChanges(seq: number): Promise<number> {
+    let freed = 0;
+    await this.#delete({ ...segmentsUpTo(seq), keysOnly: true }, (key) => {
+      freed += readSegmentKey(key).sizeBytes;
+    });
+    return freed;
+  }
+
+  async clearRange(bounds: KeyBounds): Promise<void> {
+    await this.#delete({ ...toLevelBounds(bounds), keysOnly: true }, () => undefined);
+  }
+
+  /** In batches that take turns with other commits, so that writers are not held up. */
+  async #delete(range: KeyRange, each: (key: Bytes) => void): Promise<void> {
+    for await (const page of this.pages(range)) {
+      const batch = this.database.batch();
+      for (const [key] of page) {
+        each(key);
+        batch.del(key);
+      }
+      await this.#inLine(() => this.#write(batch, false));
+    }
+  }
+}
+
+const NO_BYTES: Bytes = new Uint8Array(0);
+
+const closed = (directory: string): LlmspellError =>
+  new LlmspellError('STATE_CLOSED', `The state in ${directory} is closed.`);

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import type { BackendEntry, BackendView, KeyRange, Segment, StateBackend } from '../state/backend.js';
+import { type Bytes, compareBytes, utf8 } from '../util/bytes.js';
+
+/** The part of a test runner that a suite needs: `test` of vitest, jest or node:test. */
+export type DefineTest = (name: string, body: () => Promise<void>) => unknown;
+
+export interface BackendSuite {
+  test: DefineTest;
+  /** A new, empty backend, not yet open. */
+  create(): Promise<StateBackend>;
+  /** Another backend on what a closed one left; absent where nothing outlives it. */
+  reopen?(closed: StateBackend): Promise<StateBackend>;
+}
+
+/**
+ * Defines one test for each promise of {@link StateBackend}. A backend is one when all pass:
+ *
+ * ```ts
+ * import { test } from 'vitest';
+ * import { testStateBackend } from 'llmspell/testing';
+ * testStateBackend({ test, create: async () => new MyBackend(await emptyDatabase()), reopen: async (b) => b.again() });
+ * ```
+ */
+export function testStateBackend(suite: BackendSuite): void {
+  for (const [name, body] of Object.entries(PROMISES))
+    suite.test(name, () => withBackend(suite, (backend) => body(backend)));
+  if (suite.reopen !== undefined)
+    suite.test('what was committed is there after closing and opening again', () => testReopen(suite));
+}
+
+const PROMISES: Record<string, (backend: StateBackend) => Promise<void>> = {
+  'a missing key reads as undefined': async (backend) => {
+    assert.equal(await backend.get(utf8('nothing')), undefined);
+    assert.deepEqual(await backend.getMany([utf8('a'), utf8('b')]), [undefined, undefined]);
+    assert.deepEqual(await entriesOf(backend), []);
+  },
+
+  'entries come back as they were written, with odd keys and values': async (backend) => {
+    const written = ODD_KEYS.map((key, i): BackendEntry => [key, new Uint8Array(i).fill(i)]);
+    await putAll(backend, written);
+    for (const [key, value] of written) {
+      assert.deepEqual(plain(await backend.get(key)), plain(value));
+      if (backend.getSync !== undefined) assert.deepEqual(plain(backend.getSync(key)), plain(value));
+    }
+    const many = await backend.getMany(written.map(([key]) => key));
+    assert.deepEqual(
+      many.map(plain),
+      written.map(([, value]) => plain(value)),
+    );
+  },
+
+  'a value of 64 MiB and a key of 128 KiB are kept': async (backend) => {
+    const key = new Uint8Array(128 << 10).fill(0x61);
+    const value = new Uint8Array(64 << 20).fill(7);
+    await putAll(backend, [[key, value]]);
+    assert.equal(compareBytes((await backend.get(key))!, value), 0);
+  },
+
+  'iteration is in unsigned byte order, in every range, forward and back': async (backend) => {
+    await putAll(
+      backend,
+      [...ODD_KEYS].reverse().map((key) => [key, key]),
+    );
+    for (const range of everyRange()) {
+      const expected = ODD_KEYS.filter((key) => isInside(key, range));
+      if (range.reverse) expected.reverse();
+      const keys = (await entriesOf(backend, range)).map(([key]) => key);
+      assert.deepEqual(keys.map(plain), expected.slice(0, range.limit).map(plain), JSON.stringify(range));
+    }
+  },
+
+  'long ranges come in pages, none of them empty, also with keys only': async (backend) => {
+    const written = Array.from({ length: 3000 }, (_, i): BackendEntry => [numbered(i), new Uint8Array(1000).fill(i)]);
+    await putAll(backend, written);
+    assert.deepEqual((await entriesOf(backend)).map(plainEntry), written.map(plainEntry));
+    const keys = await entriesOf(backend, { keysOnly: true, limit: 2500 });
+    assert.equal(keys.length, 2500);
+    assert.ok(keys.every(([, value]) => value.length === 0));
+  },
+
+  'of two operations on one key in one batch the later one counts': async (backend) => {
+    const key = utf8('k');
+    await backend.commit({ operations: [put(key, 1), { type: 'del', key }, put(key, 2)] }, { sync: false });
+    assert.deepEqual(plain(await backend.get(key)), [2]);
+    await backend.commit({ operations: [put(key, 3), { type: 'del', key }] }, { sync: false });
+    assert.equal(await backend.get(key), undefined);
+  },
+
+  'commits take effect in the order of the calls': async (backend) => {
+    const key = utf8('k');
+    const commits = Array.from({ length: 50 }, (_, i) =>
+      backend.commit({ operations: [put(key, i)], segments: [segment(i + 1, i + 1)] }, { sync: i % 7 === 0 }),
+    );
+    await Promise.all(commits);
+    assert.deepEqual(plain(await backend.get(key)), [49]);
+    assert.equal((await segmentsOf(backend)).length, 50);
+  },
+
+  'a snapshot shows what was committed before it and nothing after': async (backend) => {
+    const before = Array.from({ length: 700 }, (_, i): BackendEntry => [numbered(i), numbered(i)]);
+    await backend.commit({ operations: before.map(toPut), segments: [segment(1, 700)] }, { sync: false });
+    const snapshot = await backend.snapshot();
+    const iterator = snapshot.iterate({})[Symbol.asyncIterator]();
+    const first = await iterator.next();
+    await backend.commit(
+      {
+        operations: [{ type: 'del', key: numbered(650) }, put(numbered(660), 1), put(numbered(9000), 1)],
+        segments: [segment(701, 703)],
+      },
+      { sync: false },
+    );
+    await backend.trimChanges(700);
+    await backend.clearRange({ lt: numbered(300) });
+    assert.deepEqual((await entriesOf(snapshot)).map(plainEntry), before.map(plainEntry));
+    assert.deepEqual(plain(await snapshot.get(numbered(660))), plain(numbered(660)));
+    assert.equal((await snapshot.getMany([numbered(9000)]))[0], undefined);
+    assert.deepEqual((await segmentsOf(snapshot)).map(bounds), [[1, 700]]);
+    const rest = [...(first.value as BackendEntry[])];
+    for (let page = await iterator.next(); !page.done; page = await iterator.next()) rest.push(...page.value);
+    assert.deepEqual(rest.map(plainEntry), before.map(plainEntry));
+    await snapshot.close();
+    assert.deepEqual((await segmentsOf(backend)).map(bounds), [[701, 703]]);
+  },
+
+  'an iteration over the live data is not torn by commits meanwhile': async (backend) => {
+    await putAll(
+      backend,
+      Array.from({ length: 2000 }, (_, i) => [numbered(i), new Uint8Array([0])]),
+    );
+    const seen: number[] = [];
+    for await (const page of backend.iterate({})) {
+      seen.push(...page.map(([, value]) => value[0]!));
+      await backend.commit({ operations: [put(numbered(1), 1), put(numbered(1999), 1)] }, { sync: false });
+    }
+    assert.equal(seen.length, 2000);
+    assert.ok(seen.every((v) => v === 0));
+  },
+
+  'segments come back in order, from any sequence number on': async (backend) => {
+    for (let i = 0; i < 20; i++)
+      await backend.commit({ operations: [], segments: [segment(i * 10 + 1, i * 10 + 10)] }, { sync: false });
+    await backend.commit({ operations: [], segments: [segment(201, 300), segment(301, 2 ** 40)] }, { sync: true });
+    assert.equal((await segmentsOf(backend, 0)).length, 22);
+    assert.deepEqual((await segmentsOf(backend, 185)).map(bounds), [
+      [181, 190],
+      [191, 200],
+      [201, 300],
+      [301, 2 ** 40],
+    ]);
+    assert.deepEqual((await segmentsOf(backend, 200)).map(bounds)[0], [201, 300]);
+    assert.deepEqual(await segmentsOf(backend, 2 ** 40), []);
+    assert.deepEqual(plain((await segmentsOf(backend, 0))[3]!.bytes), plain(segment(31, 40).bytes));
+  },
+
+  'trimming removes the segments that end at or below a number, and tells the bytes': async (backend) => {
+    const segments = [segment(1, 10), segment(11, 20), segment(21, 30)];
+    await backend.commit({ operations: [put(utf8('k'), 1)], segments }, { sync: false });
+    assert.equal(await backend.trimChanges(9), 0);
+    assert.equal(await backend.trimChanges(25), segments[0]!.bytes.length + segments[1]!.bytes.length);
+    assert.deepEqual((await segmentsOf(backend)).map(bounds), [[21, 30]]);
+    assert.deepEqual(plain(await backend.get(utf8('k'))), [1]);
+  },
+
+  'clearing a range leaves everything outside it': async (backend) => {
+    await putAll(
+      backend,
+      Array.from({ length: 2500 }, (_, i) => [numbered(i), numbered(i)]),
+    );
+    await backend.commit({ operations: [], segments: [segment(1, 1)] }, { sync: false });
+    await backend.clearRange({ gte: numbered(100), lt: numbered(2400) });
+    assert.deepEqual(
+      (await entriesOf(backend)).map(([key]) => plain(key)),
+      [...range(0, 100), ...range(2400, 2500)].map((i) => plain(numbered(i))),
+    );
+    assert.equal((await segmentsOf(backend)).length, 1);
+  },
+
+  'closing twice is harmless, and afterwards a commit is refused': async (backend) => {
+    await backend.close();
+    await backend.close();
+    await assert.rejects(
+      async () => backend.commit({ operations: [put(utf8('k'), 1)] }, { sync: false }),
+      (error: { code?: string }) => error.code === 'STATE_CLOSED',
+    );
+  },
+};
+
+async function testReopen(suite: BackendSuite): Promise<void> {
+  const first = await suite.create();
+  await first.open();
+  const operations = ODD_KEYS.map((key, i) => put(key, i));
+  await first.commit({ operations, segments: [segment(1, 5)] }, { sync: false });
+  await first.commit({ operations: [{ type: 'del', key: ODD_KEYS[0]! }], segments: [segment(6, 6)] }, { sync: true });
+  await first.close();
+  const second = await suite.reopen!(first);
+  await second.open();
+  try {
+    assert.deepEqual(
+      (await entriesOf(second)).map(plainEntry),
+      ODD_KEYS.slice(1).map((key, i) => [plain(key), [i + 1]]),
+    );
+    assert.deepEqual((await segmentsOf(second)).map(bounds), [
+      [1, 5],
+      [6, 6],
+    ]);
+  } finally {
+    await second.close();
+  }
+}
+
+async function withBackend(suite: BackendSuite, body: (backend: StateBackend) => Promise<void>): Promise<void> {
+  const backend = await suite.create();
+  await backend.open();
+  try {
+    await body(backend);
+  } finally {
+    await backend.close();
+  }
+}
+
+/** In byte order; first bytes that a backend might want for itself, bytes that signed comparison gets wrong. */
+const ODD_KEYS: readonly Bytes[] = [
+  [0],
+  [0, 0],
+  [0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1],
+  [0, 255],
+  [1],
+  [1, 0],
+  [1, 1],
+  [2],
+  [97],
+  [97, 0],
+  [97, 98],
+  [127],
+  [128],
+  [254, 255],
+  [255],
+  [255, 0],
+  [255, 255, 255],
+].map((bytes) => new Uint8Array(bytes));
+
+function everyRange(): KeyRange[] {
+  const bound = new Uint8Array([97]);
+  const other = new Uint8Array([254]);
+  const ranges: KeyRange[] = [
+    {},
+    { gte: bound },
+    { gt: bound },
+    { lt: bound },
+    { lte: bound },
+    { gte: new Uint8Array([0, 0]), lt: new Uint8Array([1, 1]) },
+    { gt: bound, lte: other },
+    { gt: new Uint8Array([1, 0]), lt: new Uint8Array([255]) },
+    { gte: other, lt: bound },
+  ];
+  return ranges.flatMap((r) => [r, { ...r, limit: 3 }, { ...r, reverse: true }, { ...r, reverse: true, limit: 2 }]);
+}
+
+const isInside = (key: Bytes, { gte, gt, lt, lte }: KeyRange): boolean =>
+  (gte === undefined || compareBytes(key, gte) >= 0) &&
+  (gt === undefined || compareBytes(key, gt) > 0) &&
+  (lt === undefined || compareBytes(key, lt) < 0) &&
+  (lte === undefined || compareBytes(key, lte) <= 0);
+
+const put = (key: Bytes, byte: number) => ({ type: 'put', key, value: new Uint8Array([byte]) }) as const;
+const toPut = ([key, value]: BackendEntry) => ({ type: 'put', key, value }) as const;
+const numbered = (i: number): Bytes => utf8(`key ${String(i).padStart(6, '0')}`);
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+const segment = (firstSeq: number, lastSeq: number): Segment => ({
+  firstSeq,
+  lastSeq,
+  bytes: utf8(`${firstSeq}…${lastSeq}`),
+});
+const bounds = ({ firstSeq, lastSeq }: Segment): [number, number] => [firstSeq, lastSeq];
+const plain = (bytes: Bytes | undefined): number[] | undefined => bytes && [...bytes];
+const plainEntry = ([key, value]: BackendEntry) => [plain(key), plain(value)];
+
+async function putAll(backend: StateBackend, entries: readonly BackendEntry[]): Promise<void> {
+  await backend.commit({ operations: entries.map(toPut) }, { sync: false });
+}
+
+async function entriesOf(view: BackendView, range: KeyRange = {}): Promise<BackendEntry[]> {
+  const entries: BackendEntry[] = [];
+  for await (const page of view.iterate(range)) {
+    assert.ok(page.length > 0, 'no page is empty');
+    entries.push(...page);
+  }
+  return entries;
+}
+
+async function segmentsOf(view: BackendView, seq = 0): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for await (const one of view.changesSince(seq)) segments.push(one);
+  return segments;
+}

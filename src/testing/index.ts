@@ -1,0 +1,1 @@
+export { type BackendSuite, type DefineTest, testStateBackend } from './backend-conformance.js';
