@@ -38,7 +38,8 @@ export function prefixEnd(prefix: Bytes): Bytes | undefined {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return undefined;
-  const end = prefix.slice(0, length);
+  // Not slice(): that of a Buffer shares its memory.
+  const end = new Uint8Array(prefix.subarray(0, length));
   end[length - 1] = end[length - 1]! + 1;
   return end;
 }

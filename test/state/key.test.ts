@@ -41,3 +41,9 @@ test('a prefix range ends where the next scope begins', () => {
   expect(compareBytes(encodeKey(utf8('a'), new Uint8Array([255, 255])), end)).toBeLessThan(0);
   expect(compareBytes(encodeKey(utf8('a\0'), utf8('x')), end)).toBeGreaterThan(0);
 });
+
+test('the end of a prefix leaves the prefix as it was, also a Buffer', () => {
+  const prefix = Buffer.from([1, 2]);
+  expect([...prefixEnd(prefix)!]).toEqual([1, 3]);
+  expect([...prefix]).toEqual([1, 2]);
+});

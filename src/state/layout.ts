@@ -1,0 +1,88 @@
+import { LlmspellError } from '../errors.js';
+import { type Bytes, printable, utf8 } from '../util/bytes.js';
+import { crc32 } from '../util/hash.js';
+import type { KeyBounds } from './backend.js';
+import { decodeKey } from './key.js';
+import type { StoredValue } from './types.js';
+
+/**
+ * How the store lays itself out in a backend. The first byte of a key is the table:
+ *
+ * | table | key after it | value |
+ * | --- | --- | --- |
+ * | 2 | name | the store's own documents (`catalog.ts`), JSON |
+ * | 3 | name | the documents of `setMeta` |
+ * | 4 | generation (32 bits), raw key (`key.ts`) | an entry, MessagePack |
+ * | 5 | timeline (32 bits), raw key | an entry as it was where the kept history begins (`past.ts`), MessagePack |
+ *
+ * Every value is sealed: CRC-32 (32 bits) of what is not the table and number in the key and of the rest of the value, then
+ * the sequence number of the change that wrote it (48 bits; 0 where none did), then the content. All numbers are big-endian.
+ */
+const TABLE = { own: 2, user: 3, entries: 4, floor: 5 } as const;
+
+export const SEAL_BYTES = 10;
+export const PREFIX_BYTES = 5;
+
+export const ownKey = (name: string): Bytes => concat(Uint8Array.of(TABLE.own), utf8(name));
+export const userKey = (name: string): Bytes => concat(Uint8Array.of(TABLE.user), utf8(name));
+export const generationPrefix = (generation: number): Bytes => numbered(TABLE.entries, generation);
+export const floorPrefix = (timeline: number): Bytes => numbered(TABLE.floor, timeline);
+
+export function concat(a: Bytes, b: Bytes): Bytes {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
+
+function numbered(table: number, number: number): Bytes {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix[0] = table;
+  prefix.writeUInt32BE(number, 1);
+  return prefix;
+}
+
+/** Everything that a generation or a floor holds. */
+export function allOf(prefix: Bytes): KeyBounds {
+  const end = Buffer.from(prefix);
+  end.writeUIntBE(end.readUIntBE(0, PREFIX_BYTES) + 1, 0, PREFIX_BYTES);
+  return { gte: prefix, lt: end };
+}
+
+/** Writes a sealed value at `at`; it takes `SEAL_BYTES + content.length` bytes. */
+export function sealInto(target: Buffer, at: number, name: Bytes, seq: number, content: Bytes): void {
+  target.writeUIntBE(seq, at + 4, 6);
+  target.set(content, at + SEAL_BYTES);
+  target.writeUInt32BE(checksum(name, target.subarray(at + 4, at + SEAL_BYTES + content.length)), at);
+}
+
+export function seal(name: Bytes, seq: number, content: Bytes): Bytes {
+  const sealed = Buffer.allocUnsafe(SEAL_BYTES + content.length);
+  sealInto(sealed, 0, name, seq, content);
+  return sealed;
+}
+
+/** The content of a sealed value, or undefined where its checksum does not fit. */
+export function unseal(name: Bytes, sealed: Bytes): StoredValue | undefined {
+  if (sealed.length < SEAL_BYTES) return undefined;
+  const view = new DataView(sealed.buffer, sealed.byteOffset, SEAL_BYTES);
+  if (view.getUint32(0) !== checksum(name, sealed.subarray(4))) return undefined;
+  return { seq: view.getUint16(4) * 2 ** 32 + view.getUint32(6), value: sealed.subarray(SEAL_BYTES) };
+}
+
+/** {@link unseal} of an entry; throws `STATE_DAMAGED` naming scope and key where the checksum does not fit. */
+export function unsealEntry(raw: Bytes, sealed: Bytes): StoredValue {
+  const entry = unseal(raw, sealed);
+  if (entry === undefined) throw damagedEntry(raw);
+  return entry;
+}
+
+const checksum = (name: Bytes, rest: Bytes): number => crc32(name, crc32(rest));
+
+function damagedEntry(raw: Bytes): LlmspellError {
+  const entry = decodeKey(raw);
+  const name = entry === undefined ? printable(raw) : `"${printable(entry.key)}" in scope "${printable(entry.scope)}"`;
+  return new LlmspellError('STATE_DAMAGED', `The stored value of ${name} is damaged: its checksum does not fit.`, {
+    subject: name,
+  });
+}

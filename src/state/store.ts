@@ -1,0 +1,358 @@
+import { LlmspellError } from '../errors.js';
+import { type Bytes, latin1Of, printable, utf8 } from '../util/bytes.js';
+import { type Clock, systemClock } from '../util/clock.js';
+import type { BackendOperation, StateBackend } from './backend.js';
+import { type Documents, liveTimeline, newDocuments, putDocuments, putHead, readDocuments } from './catalog.js';
+import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
+import { encodeKey } from './key.js';
+import { concat, generationPrefix, PREFIX_BYTES, SEAL_BYTES, seal, unseal, unsealEntry, userKey } from './layout.js';
+import { CommittedSnapshot } from './snapshot.js';
+import type {
+  Change,
+  ListOptions,
+  LiveSnapshot,
+  Position,
+  ReadCheck,
+  StateStore,
+  StoredValue,
+  StoreOptions,
+} from './types.js';
+import { Group, WriteQueue } from './write-queue.js';
+
+/** Of scope and key together, as the backend gets them. */
+const MAX_KEY_BYTES = (128 << 10) - PREFIX_BYTES;
+
+/**
+ * Opens the backend and the store in it, making a new one where there is none. Errors: those of the backend's `open`, and
+ * `STATE_DAMAGED` or `STATE_UNAVAILABLE` (a newer format).
+ */
+export async function openStore(backend: StateBackend, options: StoreOptions = {}): Promise<StateStore> {
+  await backend.open();
+  try {
+    return new Store(backend, options, (await readDocuments(backend)) ?? (await createStore(backend, options)));
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+async function createStore(backend: StateBackend, { readOnly = false }: StoreOptions): Promise<Documents> {
+  const documents = newDocuments();
+  if (!readOnly) await backend.commit({ operations: putDocuments(documents) }, { sync: true });
+  return documents;
+}
+
+interface PreparedChange {
+  raw: Bytes;
+  value: Bytes | null;
+  timeMs: number | undefined;
+}
+
+interface Written {
+  seq: number;
+  effective: number;
+}
+
+class Store implements StateStore {
+  readonly persistent: boolean;
+  readonly backendKind: string;
+  readonly readOnly: boolean;
+  readonly #backend: StateBackend;
+  readonly #maxValueBytes: number;
+  readonly #clock: Clock;
+  readonly #queue: WriteQueue;
+  readonly #documents: Documents;
+  /** Of the last change accepted; the head in the documents is that of the last one committed. */
+  #seq: number;
+  #timeMs: number;
+  /** The end of the line of writers, where the backend cannot read at once. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(backend: StateBackend, options: StoreOptions, documents: Documents) {
+    this.#backend = backend;
+    this.backendKind = backend.kind;
+    this.persistent = backend.persistent;
+    this.readOnly = options.readOnly ?? false;
+    this.#maxValueBytes = options.maxValueBytes ?? 10_000_000;
+    this.#documents = documents;
+    this.#seq = documents.head.seq;
+    this.#timeMs = documents.head.timeMs;
+    this.#clock = options.clock ?? systemClock;
+    this.#queue = new WriteQueue({
+      durability: options.durability ?? 'interval',
+      flushIntervalMs: options.flushIntervalMs ?? 50,
+      commit: (group) => this.#commit(group),
+      newGroup: (capacityBytes) => new Group(this.#generation, this.#seq + 1, capacityBytes),
+    });
+  }
+
+  get storeId(): string {
+    return this.#documents.catalog.storeId;
+  }
+
+  get #generation(): number {
+    return liveTimeline(this.#documents.catalog).generation;
+  }
+
+  position(): Position {
+    return { storeId: this.storeId, seq: this.#seq, timeMs: this.#timeMs };
+  }
+
+  async get(scope: Bytes, key: Bytes): Promise<StoredValue | undefined> {
+    this.#assertOpen();
+    const raw = rawKey(scope, key);
+    if (this.#backend.getSync !== undefined) return this.#lookup(raw);
+    return await this.#pendingOr(raw, () => this.#fetch(raw));
+  }
+
+  async has(scope: Bytes, key: Bytes): Promise<boolean> {
+    return (await this.get(scope, key)) !== undefined;
+  }
+
+  async list(scope: Bytes, options: ListOptions = {}): Promise<Bytes[]> {
+    assertName('scope', scope);
+    return await listKeys(await this.#committed(), scope, options);
+  }
+
+  async scopes(): Promise<Bytes[]> {
+    return await listScopes(await this.#committed());
+  }
+
+  async write(changes: readonly Change[]): Promise<Written> {
+    return (await this.writeIf([], changes))!;
+  }
+
+  async writeIf(reads: readonly ReadCheck[], changes: readonly Change[]): Promise<Written | undefined> {
+    this.#assertWritable();
+    const checks = reads.map(({ scope, key, seq }) => ({ raw: rawKey(scope, key), seq }));
+    const prepared = changes.map((change) => this.#prepare(change));
+    const looked = [...checks, ...prepared.filter(({ value }) => value === null)].map(({ raw }) => raw);
+    return await this.#withLookup(looked, async (lookup) => {
+      if (checks.some(({ raw, seq }) => (lookup(raw)?.seq ?? 0) !== seq)) return undefined;
+      return await this.#record(prepared, lookup);
+    });
+  }
+
+  async clear(scope: Bytes): Promise<number> {
+    const keys = await this.list(scope);
+    const { effective } = await this.write(keys.map((key) => ({ scope, key, value: null })));
+    return effective;
+  }
+
+  async flush(): Promise<void> {
+    this.#assertOpen();
+    await this.#queue.flush();
+  }
+
+  async snapshot(): Promise<LiveSnapshot> {
+    // A snapshot that outlives the state it was taken of (a backup, after a power cut) would number other changes alike.
+    await this.flush();
+    const view = await this.#backend.snapshot();
+    try {
+      return new CommittedSnapshot(view, (await readDocuments(view)) ?? this.#documents);
+    } catch (error) {
+      await view.close();
+      throw error;
+    }
+  }
+
+  async at(_seq: number): Promise<never> {
+    throw notYet();
+  }
+
+  async seqAtTime(_timeMs: number): Promise<never> {
+    throw notYet();
+  }
+
+  async history(): Promise<never> {
+    throw notYet();
+  }
+
+  async newGeneration(): Promise<never> {
+    throw notYet();
+  }
+
+  async rollbackPoints(): Promise<never> {
+    throw notYet();
+  }
+
+  async rollback(_id: string): Promise<never> {
+    throw notYet();
+  }
+
+  async getMeta(name: string): Promise<Bytes | undefined> {
+    this.#assertOpen();
+    const sealed = await this.#backend.get(userKey(name));
+    if (sealed === undefined) return undefined;
+    const content = unseal(utf8(name), sealed);
+    if (content === undefined) throw new LlmspellError('STATE_DAMAGED', `The state's record "${name}" is damaged.`);
+    return content.value;
+  }
+
+  async setMeta(name: string, value: Bytes | null): Promise<void> {
+    this.#assertWritable();
+    const key = userKey(name);
+    const operation: BackendOperation =
+      value === null ? { type: 'del', key } : { type: 'put', key, value: seal(utf8(name), 0, value) };
+    await this.#backend.commit({ operations: [operation] }, { sync: true });
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#queue.flush();
+    } finally {
+      this.#queue.stop();
+      await this.#backend.close();
+    }
+  }
+
+  /** Everything accepted so far, as the backend has it. After a failed commit: what it has. */
+  async #committed(): Promise<EntrySource> {
+    this.#assertOpen();
+    if (!this.#queue.hasFailed) await this.#queue.drain();
+    return entriesUnder(this.#backend, generationPrefix(this.#generation));
+  }
+
+  /**
+   * Calls `body` with a way to read the keys `looked`. Where the backend reads at once, `body` runs before this returns;
+   * else writers take turns, each after what was accepted before it is in the backend.
+   */
+  async #withLookup<T>(looked: readonly Bytes[], body: (lookup: Lookup) => Promise<T>): Promise<T> {
+    if (this.#backend.getSync !== undefined) return await body((raw) => this.#lookup(raw));
+    const turn = this.#turn.then(async () => {
+      const fetched = new Map<string, StoredValue>();
+      if (looked.length > 0) await this.#queue.drain();
+      for (const raw of looked) {
+        const entry = await this.#fetch(raw);
+        if (entry !== undefined) fetched.set(latin1Of(raw), entry);
+      }
+      const written = body((raw) => this.#pendingOr(raw, () => fetched.get(latin1Of(raw))));
+      return { written };
+    });
+    this.#turn = turn.catch(() => undefined);
+    return await (await turn).written;
+  }
+
+  #lookup(raw: Bytes): StoredValue | undefined {
+    return this.#pendingOr(raw, () => {
+      const sealed = this.#backend.getSync!(concat(generationPrefix(this.#generation), raw));
+      return sealed && this.#unseal(raw, sealed);
+    });
+  }
+
+  async #fetch(raw: Bytes): Promise<StoredValue | undefined> {
+    const sealed = await this.#backend.get(concat(generationPrefix(this.#generation), raw));
+    return sealed && this.#unseal(raw, sealed);
+  }
+
+  /** The newest value accepted and not yet committed, or else what `other` finds. */
+  #pendingOr<T>(raw: Bytes, other: () => T): StoredValue | undefined | T {
+    const name = latin1Of(raw);
+    for (const { generation, newest, changes } of this.#queue.pending()) {
+      const index = generation === this.#generation ? newest.get(name) : undefined;
+      if (index === undefined) continue;
+      const sealed = changes.sealedAt(index);
+      return sealed && { seq: changes.firstSeq + index, value: sealed.subarray(SEAL_BYTES) };
+    }
+    return other();
+  }
+
+  /** What a generation was filled with counts as written when it became the live one. */
+  #unseal(raw: Bytes, sealed: Bytes): StoredValue {
+    const entry = unsealEntry(raw, sealed);
+    const { startSeq } = liveTimeline(this.#documents.catalog);
+    return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
+  }
+
+  #prepare({ scope, key, value, timeMs }: Change): PreparedChange {
+    const raw = rawKey(scope, key);
+    if (value !== null && value.length > this.#maxValueBytes)
+      throw new LlmspellError(
+        'VALUE_TOO_LARGE',
+        `The value of "${printable(key)}" in scope "${printable(scope)}" has ${value.length} bytes; the limit is ${this.#maxValueBytes}.`,
+      );
+    return { raw, value, timeMs };
+  }
+
+  /** Accepts all of them into one group: numbers them and makes them visible, without a pause between. */
+  async #record(changes: readonly PreparedChange[], lookup: Lookup): Promise<Written> {
+    this.#assertWritable();
+    const group = this.#queue.open;
+    let effective = 0;
+    for (const { raw, value, timeMs } of changes) {
+      if (value === null && lookup(raw) === undefined) continue;
+      this.#timeMs = Math.max(this.#timeMs, timeMs ?? this.#clock.nowMs());
+      this.#seq++;
+      group.record(raw, this.#timeMs, value);
+      effective++;
+    }
+    const seq = this.#seq;
+    if (effective > 0) await this.#queue.accepted(group);
+    return { seq, effective };
+  }
+
+  /** The newest value of each key, sliced from the segment. */
+  #entryOperations({ generation, newest, changes }: Group): BackendOperation[] {
+    const prefix = generationPrefix(generation);
+    const operations: BackendOperation[] = [];
+    for (const index of newest.values()) {
+      const key = concat(prefix, changes.rawAt(index));
+      const value = changes.sealedAt(index);
+      operations.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+    }
+    return operations;
+  }
+
+  async #commit(group: Group): Promise<void> {
+    const operations = this.#entryOperations(group);
+    const { head } = this.#documents;
+    const next = { ...head };
+    if (group.changes.count > 0) {
+      const segment = group.changes.finish();
+      next.seq = segment.lastSeq;
+      next.timeMs = group.lastTimeMs;
+      next.historyBytes += segment.bytes.length;
+      operations.push(putHead(next));
+      await this.#backend.commit({ operations, segments: [segment] }, { sync: group.sync });
+    } else await this.#backend.commit({ operations: [putHead(head)] }, { sync: group.sync });
+    this.#documents.head = next;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new LlmspellError('STATE_CLOSED', 'The state is closed.');
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    if (this.readOnly)
+      throw new LlmspellError('STATE_READONLY', 'The state was opened read-only and cannot be changed.');
+  }
+}
+
+type Lookup = (raw: Bytes) => StoredValue | undefined;
+
+function rawKey(scope: Bytes, key: Bytes): Bytes {
+  assertName('scope', scope);
+  assertName('key', key);
+  const raw = encodeKey(scope, key);
+  if (raw.length > MAX_KEY_BYTES)
+    throw new LlmspellError(
+      'KEY_INVALID',
+      `Scope and key together have ${raw.length} bytes; the limit is ${MAX_KEY_BYTES}.`,
+      {
+        hint: 'Use shorter names.',
+      },
+    );
+  return raw;
+}
+
+function assertName(what: 'scope' | 'key', name: Bytes): void {
+  if (name.length === 0) throw new LlmspellError('KEY_INVALID', `The ${what} is empty.`);
+}
+const notYet = () => new LlmspellError('INTERNAL', 'Not there yet.');
