@@ -37,7 +37,7 @@ export interface Catalog {
   timelines: Timeline[];
   /** Newest first. */
   rollbackPoints: StoredRollbackPoint[];
-  restoredFrom?: { backupId: string; seq: number };
+  restoredFrom?: { backupId: string; seq: number; timeMs: number };
   /** Generations that nothing points to any more, or not yet: cleared in the background when the store is opened. */
   garbage: number[];
 }

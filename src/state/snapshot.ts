@@ -48,7 +48,7 @@ export class SourceSnapshot implements StateSnapshot {
 /** What the store was when the backend's snapshot was taken; its documents are those of that moment. */
 export class CommittedSnapshot extends SourceSnapshot implements LiveSnapshot {
   readonly historyStart: number;
-  readonly restoredFrom: { backupId: string; seq: number } | undefined;
+  readonly restoredFrom: LiveSnapshot['restoredFrom'];
   readonly #view: BackendSnapshot;
 
   constructor(view: BackendSnapshot, { catalog, head, horizon }: Documents) {
