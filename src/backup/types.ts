@@ -34,7 +34,7 @@ export interface ArchiveInfo {
   sealed: boolean;
   /** Entries of a full archive, changes of an incremental one. */
   recordCount: number;
-  /** Entries in the state that this archive completes. */
+  /** Entries of a full archive; in an incremental one, how many different keys its changes touch. */
   entryCount: number;
   uncompressedBytes: number;
   /** Of the whole file. */
@@ -165,6 +165,8 @@ export interface CreateResult {
   backup: BackupRecord;
   durationMs: number;
   warnings: string[];
+  /** What retention removed and kept afterwards; absent where no limit is set. */
+  retention?: CleanupResult;
 }
 
 export interface ListFilter {
@@ -221,6 +223,19 @@ export interface StorageUsage {
   incrementalBackups: number;
   oldest: BackupRecord | undefined;
   newest: BackupRecord | undefined;
+}
+
+/** An entry by its name. */
+export interface EntryName {
+  scope: Uint8Array;
+  key: Uint8Array;
+}
+
+/** What a second state has that a first one has not, has otherwise, and has no more; each in byte order. */
+export interface StateDiff {
+  added: EntryName[];
+  changed: EntryName[];
+  removed: EntryName[];
 }
 
 export interface BackupOptions {

@@ -16,14 +16,14 @@ export interface RestoreOptions extends OperationOptions {
   verify?: boolean;
 }
 
-/** A plan is data: `--dry-run` prints it. */
+/** A plan is data: `--dry-run` prints it. Either the archives of a chain, or the history of the state itself. */
 export interface RecoveryPlan {
-  /** Base first. */
+  /** Base first; empty where the history is enough. */
   chain: { id: string; isIncremental: boolean; createdAtMs: number; sizeBytes: number; recordCount: number }[];
-  /** Changes to replay from the live history after the chain, above this sequence number and up to `toSeq`. */
-  replay?: { fromSeq: number; toSeq: number };
-  /** Where it ends. */
-  target: { seq: number; timeMs: number };
+  /** Where no archive reaches: the moment is taken from the history of the state itself, which reaches back to `fromSeq`. */
+  history?: { fromSeq: number; toSeq: number };
+  /** Where it ends. `seq` is absent until the archives have been read: which change was the last one before a time, only they tell. */
+  target: { storeId: string; seq?: number; timeMs: number };
 }
 
 export interface RestoreResult {
@@ -35,7 +35,20 @@ export interface RestoreResult {
   rollbackId: string | undefined;
   /** Backup ids, base first. */
   chain: string[];
+  /** The moment whose state this is: the one asked for, or that of the backup. */
   restoredToMs: number;
   durationMs: number;
   warnings: string[];
+}
+
+/** A restore into a scratch state, compared entry by entry with the archives: proof that a backup restores. */
+export interface DrillResult {
+  backupId: string;
+  success: boolean;
+  entriesCompared: number;
+  /** Entries that came out missing, added or different. */
+  entriesDifferent: number;
+  chain: string[];
+  durationMs: number;
+  errors: string[];
 }

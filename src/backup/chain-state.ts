@@ -1,0 +1,171 @@
+import { encodeKey, scopePrefix } from '../state/key.js';
+import type { HistoryRecord, Position, RecordedChange } from '../state/types.js';
+import { type Bytes, compareBytes } from '../util/bytes.js';
+import { isInPart, type Part, type Printed, partsOf, printed, printOf, WHOLE } from './compare.js';
+import { isOnPath, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
+import type { ArchiveReader } from './types.js';
+
+/** Where in the last archive of a chain to stop; by default at its end. */
+export type Until = { seq: number } | { timeMs: number };
+
+/** What builds a state up: a value, or null for none. */
+export interface RawWrite {
+  key: Bytes;
+  value: Bytes | null;
+}
+
+/** Changed keys whose prints are held in memory at once, about 100 bytes each. */
+const KEYS_IN_MEMORY = 250_000;
+
+/**
+ * The state that a chain of archives completes, or completed at one moment within its last archive. It is never in memory: it is told
+ * as a stream of writes, or as prints of its entries in the order of their keys.
+ */
+export class ChainState {
+  readonly #base: ArchiveReader;
+  readonly #increments: readonly Increment[];
+  /** The moment whose state this is. */
+  readonly position: Position;
+  /** It is compared with another state in so many passes. */
+  readonly parts: readonly Part[];
+
+  private constructor(base: ArchiveReader, increments: readonly Increment[], position: Position) {
+    this.#base = base;
+    this.#increments = increments;
+    this.position = position;
+    const changedKeys = increments.reduce((sum, { reader }) => sum + reader.info.entryCount, 0);
+    this.parts = partsOf(Math.max(1, Math.ceil(changedKeys / KEYS_IN_MEMORY)));
+  }
+
+  /**
+   * Takes the readers over, base first; they are closed with it, also where this fails. The changes of incremental archives are
+   * read once here, to know where they were taken back.
+   */
+  static async open(readers: readonly ArchiveReader[], until?: Until): Promise<ChainState> {
+    const [base, ...rest] = readers;
+    try {
+      const increments: Increment[] = [];
+      let position = base!.info.position;
+      for (const reader of rest) {
+        const isLast = reader === readers.at(-1);
+        const { turns, end } = await survey(reader, isLast ? until : undefined);
+        increments.push({ reader, path: pathBetween(reader.info.parent!.fromSeq, end.seq, turns) });
+        position = end;
+      }
+      return new ChainState(base!, increments, position);
+    } catch (error) {
+      await closeAll(readers);
+      throw error;
+    }
+  }
+
+  /** Entries of the base, then every change after it in its order: applied one after the other they make the state. */
+  async *writes(scopes?: readonly Bytes[]): AsyncGenerator<readonly RawWrite[]> {
+    yield* this.#base.entries(scopes);
+    for await (const page of this.#changes(scopes)) yield page;
+  }
+
+  /** Prints of all entries, or those of some scopes, in byte order of their keys. */
+  async *prints(part: Part = WHOLE, scopes?: readonly Bytes[]): AsyncGenerator<readonly Printed[]> {
+    const base = printed(this.#base.entries(scopes), part);
+    yield* this.#increments.length === 0 ? base : overlaid(base, await this.#changedPrints(part, scopes));
+  }
+
+  async close(): Promise<void> {
+    await closeAll([this.#base, ...this.#increments.map(({ reader }) => reader)]);
+  }
+
+  async *#changes(scopes: readonly Bytes[] | undefined): AsyncGenerator<RawWrite[]> {
+    const wanted = scopeFilter(scopes);
+    for (const { reader, path } of this.#increments) {
+      for await (const page of reader.changes()) {
+        const changes = page.filter(
+          (record): record is RecordedChange => !('rewind' in record) && isOnPath(record.seq, path),
+        );
+        yield changes
+          .map(({ scope, key, value }) => ({ key: encodeKey(scope, key), value }))
+          .filter(({ key }) => wanted(key));
+      }
+    }
+  }
+
+  /** The newest print of each changed key; undefined where it was deleted. */
+  async #changedPrints(part: Part, scopes: readonly Bytes[] | undefined): Promise<Changed[]> {
+    const newest = new Map<string, Changed>();
+    for await (const page of this.#changes(scopes)) {
+      for (const { key, value } of page) {
+        if (!isInPart(key, part)) continue;
+        newest.set(Buffer.from(key).toString('latin1'), { key, print: value === null ? undefined : printOf(value) });
+      }
+    }
+    return [...newest.values()].sort((a, b) => compareBytes(a.key, b.key));
+  }
+}
+
+/** An incremental archive, and which of its changes count. */
+interface Increment {
+  reader: ArchiveReader;
+  path: readonly SeqRange[];
+}
+
+interface Changed {
+  key: Bytes;
+  print: number | undefined;
+}
+
+/** Where an incremental archive was taken back, and the moment to stop at. */
+async function survey(reader: ArchiveReader, until: Until | undefined): Promise<{ turns: TurnBack[]; end: Position }> {
+  const { position, parent } = reader.info;
+  const turns: TurnBack[] = [];
+  let end: Position = { ...position, seq: parent!.fromSeq, timeMs: parent!.fromTimeMs };
+  for await (const page of reader.changes()) {
+    for (const record of page) {
+      const turn = turnOf(record);
+      if (turn) turns.push(turn);
+      if (isWithin(record, until)) end = { ...end, seq: record.seq, timeMs: record.timeMs };
+    }
+  }
+  return { turns, end: until ? end : position };
+}
+
+const isWithin = (record: HistoryRecord, until: Until | undefined): boolean =>
+  until !== undefined && ('seq' in until ? record.seq <= until.seq : record.timeMs <= until.timeMs);
+
+/** Entries with changes laid over them, both in byte order. */
+async function* overlaid(
+  base: AsyncIterable<readonly Printed[]>,
+  changes: readonly Changed[],
+): AsyncGenerator<readonly Printed[]> {
+  let at = 0;
+  for await (const page of base) {
+    const out: Printed[] = [];
+    for (const entry of page) {
+      let order = -1;
+      for (; at < changes.length; at++) {
+        order = compareBytes(changes[at]!.key, entry.key);
+        if (order >= 0) break;
+        addIfThere(out, changes[at]!);
+      }
+      if (at === changes.length || order > 0) out.push(entry);
+    }
+    yield out;
+  }
+  const rest: Printed[] = [];
+  for (const change of changes.slice(at)) addIfThere(rest, change);
+  yield rest;
+}
+
+function addIfThere(out: Printed[], { key, print }: Changed): void {
+  if (print !== undefined) out.push({ key, print });
+}
+
+/** Whether a raw key belongs to one of the scopes; without scopes every key does. */
+export function scopeFilter(scopes: readonly Bytes[] | undefined): (key: Bytes) => boolean {
+  if (!scopes) return () => true;
+  const prefixes = scopes.map(scopePrefix);
+  return (key) => prefixes.some((prefix) => compareBytes(key.subarray(0, prefix.length), prefix) === 0);
+}
+
+const closeAll = async (readers: readonly ArchiveReader[]): Promise<void> => {
+  await Promise.all(readers.map((reader) => reader.close()));
+};

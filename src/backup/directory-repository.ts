@@ -1,0 +1,245 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, LlmspellError } from '../errors.js';
+import { atomicWrite, syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
+import { LockTimeout, withLockFile } from '../util/lock-file.js';
+import { pidExists } from '../util/process-identity.js';
+import { assertBackupId, backupNotFound, isBackupId } from './repository.js';
+import type { ArchiveSink, ArchiveSource, BackupRepository, StoredArchive } from './types.js';
+
+const ARCHIVE = /^([0-9a-f]{16})\.lsb$/;
+const NOTE = /^[a-z][a-z0-9-]{0,99}$/;
+const TEMPORARY = new RegExp(`\\${TEMPORARY_MARK}(\\d+)-[0-9a-f]+$`);
+/** Nobody writes one file this long; a pid that still exists then belongs to another process. */
+const ABANDONED_AFTER_MS = 3_600_000;
+const LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * Archives as files of one directory: `<id>.lsb`, notes as `<name>.note`, a `lock` while somebody changes something.
+ * The directory is made (mode 0700) by the first write; files have mode 0600.
+ */
+export class DirectoryRepository implements BackupRepository {
+  readonly location: string;
+  readonly #lockTimeoutMs: number;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(location: string, options: { lockTimeoutMs?: number } = {}) {
+    this.location = location;
+    this.#lockTimeoutMs = options.lockTimeoutMs ?? LOCK_TIMEOUT_MS;
+  }
+
+  async open(): Promise<void> {
+    const found = await stat(this.location).catch((error: unknown) => this.#absent(error));
+    if (found && !found.isDirectory()) {
+      throw new LlmspellError('BACKUP_FAILED', `The backup directory ${this.location} is not a directory.`, {
+        subject: this.location,
+        hint: 'Name another `backup_dir`.',
+      });
+    }
+  }
+
+  async put<T>(id: string, write: (sink: ArchiveSink) => Promise<T>): Promise<T> {
+    const path = this.#path(id);
+    return await this.#writing(async () => {
+      await mkdir(this.location, { recursive: true, mode: 0o700 });
+      await this.#refuseExisting(path, id);
+      return await atomicWrite(path, async (file) => {
+        const result = await write({ write: (bytes) => file.writeFile(bytes) });
+        await this.#refuseExisting(path, id);
+        return result;
+      });
+    });
+  }
+
+  async get(id: string): Promise<ArchiveSource> {
+    const path = this.#path(id);
+    try {
+      return await FileSource.open(path);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') throw backupNotFound(id, this.location);
+      throw this.#failure(error);
+    }
+  }
+
+  async list(): Promise<StoredArchive[]> {
+    const names = await readdir(this.location).catch((error: unknown) => this.#absent(error) ?? []);
+    const ids = names.flatMap((name) => ARCHIVE.exec(name)?.[1] ?? []).sort();
+    const found = await Promise.all(ids.map((id) => this.#describe(id)));
+    return found.filter((archive) => archive !== undefined);
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const path = this.#path(id);
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false;
+      throw this.#failure(error);
+    }
+    await syncDirectory(this.location);
+    return true;
+  }
+
+  async readNote(name: string): Promise<Uint8Array | undefined> {
+    return await readFile(this.#notePath(name)).catch((error: unknown) => this.#absent(error));
+  }
+
+  async writeNote(name: string, content: Uint8Array | null): Promise<void> {
+    const path = this.#notePath(name);
+    if (content === null) return await rm(path, { force: true });
+    await this.#writing(async () => {
+      await mkdir(this.location, { recursive: true, mode: 0o700 });
+      await atomicWrite(path, (file) => file.writeFile(content));
+    });
+  }
+
+  /** Turns within this process come in the order of the calls; the lock file is for the other processes. */
+  async exclusive<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn = this.#turn.then(() => this.#locked(work, signal));
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+  }
+
+  async #locked<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    await this.#writing(() => mkdir(this.location, { recursive: true, mode: 0o700 }));
+    const entered = async () => {
+      await this.#removeLeftovers();
+      return { result: await work() };
+    };
+    try {
+      const options = { timeoutMs: this.#lockTimeoutMs, signal };
+      return (await withLockFile(join(this.location, 'lock'), entered, options)).result;
+    } catch (error) {
+      if (!(error instanceof LockTimeout)) throw this.#failure(error);
+      throw new LlmspellError('BACKUP_FAILED', `The backups in ${this.location} are in use: ${error.message}.`, {
+        subject: this.location,
+        hint: 'Wait for the other process to end, or stop it.',
+        cause: error,
+      });
+    }
+  }
+
+  /** Temporary files of processes that are gone; those of a process that still writes stay. */
+  async #removeLeftovers(): Promise<void> {
+    for (const name of await readdir(this.location)) {
+      const pid = TEMPORARY.exec(name)?.[1];
+      if (pid && (await this.#abandoned(name, Number(pid)))) await rm(join(this.location, name), { force: true });
+    }
+  }
+
+  async #abandoned(name: string, pid: number): Promise<boolean> {
+    if (!pidExists(pid)) return true;
+    const found = await stat(join(this.location, name)).catch(() => undefined);
+    return found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS;
+  }
+
+  async #describe(id: string): Promise<StoredArchive | undefined> {
+    try {
+      const { size, mtimeNs, ino } = await stat(this.#path(id), { bigint: true });
+      return { id, sizeBytes: Number(size), version: `${size}-${mtimeNs}-${ino}` };
+    } catch {
+      return undefined; // deleted by another process since the directory was read
+    }
+  }
+
+  async #refuseExisting(path: string, id: string): Promise<void> {
+    const found = await stat(path).catch(() => undefined);
+    if (found) throw new LlmspellError('BACKUP_FAILED', `There is already a backup ${id}.`, { subject: id });
+  }
+
+  #path(id: string): string {
+    assertBackupId(id);
+    return join(this.location, `${id}.lsb`);
+  }
+
+  #notePath(name: string): string {
+    if (!NOTE.test(name) || isBackupId(name)) throw new LlmspellError('INTERNAL', `${name} cannot name a note.`);
+    return join(this.location, `${name}.note`);
+  }
+
+  /** For reading: what is not there yet is empty, and any other failure is told. */
+  #absent(error: unknown): undefined {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw this.#failure(error);
+  }
+
+  async #writing<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  /** A failed system call as one sentence that names the directory; our own errors and an abort pass as they are. */
+  #failure(error: unknown): unknown {
+    const errno = errnoOf(error);
+    if (!(error instanceof Error) || error instanceof LlmspellError || errno === undefined || !('syscall' in error)) {
+      return error;
+    }
+    const [what, hint] = WORDS[errno] ?? [`cannot be used (${errno})`, 'Check the directory and try again.'];
+    return new LlmspellError('BACKUP_FAILED', `The backup directory ${this.location} ${what}.`, {
+      subject: this.location,
+      hint,
+      cause: error,
+    });
+  }
+}
+
+const NO_ACCESS: [string, string] = ['cannot be written to or read', 'Check its owner and mode.'];
+const NO_DIRECTORY: [string, string] = ['is not a directory', 'Name another `backup_dir`.'];
+const NO_SPACE: [string, string] = [
+  'has no space left',
+  'Nothing was left behind. Free some space, or delete backups that are no longer needed.',
+];
+const WORDS: Record<string, [string, string]> = {
+  ENOSPC: NO_SPACE,
+  EDQUOT: NO_SPACE,
+  EFBIG: NO_SPACE,
+  EACCES: NO_ACCESS,
+  EPERM: NO_ACCESS,
+  EROFS: ['is read-only', 'Name another `backup_dir`, or make it writable.'],
+  ENOTDIR: NO_DIRECTORY,
+  EEXIST: NO_DIRECTORY,
+};
+
+class FileSource implements ArchiveSource {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle, name: string, sizeBytes: number) {
+    this.#file = file;
+    this.name = name;
+    this.sizeBytes = sizeBytes;
+  }
+
+  static async open(path: string): Promise<FileSource> {
+    const file = await open(path, 'r');
+    return new FileSource(file, path, (await file.stat()).size);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (offset + length > this.sizeBytes) throw this.#tooShort(offset + length);
+    const bytes = Buffer.allocUnsafe(length);
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await this.#file.read(bytes, at, length - at, offset + at);
+      if (bytesRead === 0) throw this.#tooShort(offset + length);
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  #tooShort(wanted: number): LlmspellError {
+    const message = `The archive ${this.name} is cut short: it has ${this.sizeBytes} bytes of at least ${wanted}.`;
+    return new LlmspellError('BACKUP_DAMAGED', message, { subject: this.name });
+  }
+}

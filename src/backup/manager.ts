@@ -1,0 +1,368 @@
+import { LlmspellError } from '../errors.js';
+import type { LiveSnapshot, StateStore } from '../state/types.js';
+import { type Clock, systemClock } from '../util/clock.js';
+import { openArchive } from './archive-reader.js';
+import { type Base, chooseBase } from './base.js';
+import { Catalog } from './catalog.js';
+import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
+import { ChainState, type Until } from './chain-state.js';
+import { type ComparableState, diffStates, printed, WHOLE } from './compare.js';
+import { findRecord } from './find.js';
+import { abortable, reporter } from './operation.js';
+import { newBackupId } from './repository.js';
+import { decideRetention } from './retention.js';
+import { TakenBack, type Writing, writeFull, writeIncremental } from './snapshot.js';
+import type {
+  ArchiveInfo,
+  ArchiveReader,
+  BackupOptions,
+  BackupRecord,
+  BackupRepository,
+  CleanupResult,
+  CreateOptions,
+  CreateResult,
+  EncryptionKey,
+  ListFilter,
+  OperationOptions,
+  StateDiff,
+  StorageUsage,
+  ValidationResult,
+} from './types.js';
+import { Validator } from './validate.js';
+
+export interface BackupManagerSetup {
+  repository: BackupRepository;
+  options: BackupOptions;
+  /** Absent where only the archives are worked on; `create` needs it. */
+  store?: StateStore;
+  clock?: Clock;
+}
+
+/** Backups of one state in one repository. Everything that changes the repository takes its turn, also among processes. */
+export class BackupManager {
+  readonly repository: BackupRepository;
+  readonly #options: BackupOptions;
+  readonly #store: StateStore | undefined;
+  readonly #clock: Clock;
+  readonly #catalog: Catalog;
+
+  constructor({ repository, options, store, clock = systemClock }: BackupManagerSetup) {
+    this.repository = repository;
+    this.#options = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#catalog = new Catalog(repository, () => this.#key());
+  }
+
+  /**
+   * Makes a backup of the state as it is now, while others go on writing; retention follows where a limit is set. An incremental one
+   * that cannot be becomes a full one, with the reason in `warnings`.
+   * Throws `BACKUP_FAILED`, `BACKUP_KEY`, `STATE_…`, `ABORTED`; nothing is left behind then.
+   */
+  async create(options: CreateOptions = {}): Promise<CreateResult> {
+    const store = this.#store;
+    if (!store) throw new LlmspellError('STATE_DISABLED', 'There is no state to back up.');
+    return await abortable('The backup', options.signal, () =>
+      this.repository.exclusive(() => this.#create(store, options), options.signal),
+    );
+  }
+
+  /** Oldest first. */
+  async list(filter: ListFilter = {}): Promise<BackupRecord[]> {
+    const { tag, sinceMs, limit } = filter;
+    const records = (await this.#catalog.records()).filter(
+      (record) =>
+        (tag === undefined || record.tags.includes(tag)) && (sinceMs === undefined || record.createdAtMs >= sinceMs),
+    );
+    return limit === undefined ? records : records.slice(Math.max(0, records.length - limit));
+  }
+
+  /**
+   * The backup that an id, the beginning of one, or `latest` means. Throws `BACKUP_ID_INVALID`, `BACKUP_NOT_FOUND`, `BACKUP_AMBIGUOUS`.
+   */
+  async find(reference: string): Promise<BackupRecord> {
+    return findRecord(reference, await this.#catalog.records(), this.repository.location);
+  }
+
+  /**
+   * Reads every byte of a backup and of all it rests on. Never throws for what it finds: an unknown id, damage and a broken chain are
+   * `errors` of the result.
+   */
+  async validate(reference: string, options: OperationOptions = {}): Promise<ValidationResult> {
+    return await abortable('The validation', options.signal, async () => {
+      const validator = await this.#validator(options);
+      return await validator.validate(reference, await this.#catalog.records());
+    });
+  }
+
+  /** All of them, oldest first; each archive is read once. */
+  async validateAll(options: OperationOptions = {}): Promise<ValidationResult[]> {
+    return await abortable('The validation', options.signal, async () => {
+      const validator = await this.#validator(options);
+      const records = await this.#catalog.records();
+      const results: ValidationResult[] = [];
+      for (const { id } of records) results.push(await validator.validate(id, records));
+      return results;
+    });
+  }
+
+  /** Throws `BACKUP_NEEDED` where others rest on it, `BACKUP_PINNED`, and as `find`. */
+  async delete(reference: string): Promise<BackupRecord> {
+    return await this.repository.exclusive(async () => {
+      const records = await this.#catalog.records();
+      const record = findRecord(reference, records, this.repository.location);
+      const child = childrenOf(record.id, records)[0];
+      if (child) {
+        const message = `Backup ${record.id} cannot be deleted: ${child.id} rests on it.`;
+        throw new LlmspellError('BACKUP_NEEDED', message, { subject: record.id });
+      }
+      if (record.pinned) {
+        const message = `Backup ${record.id} cannot be deleted: it is pinned.`;
+        throw new LlmspellError('BACKUP_PINNED', message, { subject: record.id });
+      }
+      await this.#remove(record.id);
+      return record;
+    });
+  }
+
+  /** Removes what the retention policy no longer keeps, each with its reason; with `dryRun` it only says so. */
+  async cleanup(options: { dryRun?: boolean } = {}): Promise<CleanupResult> {
+    const dryRun = options.dryRun ?? false;
+    if (dryRun) return await this.#cleanup(true);
+    return await this.repository.exclusive(() => this.#cleanup(false));
+  }
+
+  /** Retention never removes a pinned backup, and `delete` refuses to. */
+  async pin(reference: string): Promise<BackupRecord> {
+    return await this.#setPinned(reference, true);
+  }
+
+  async unpin(reference: string): Promise<BackupRecord> {
+    return await this.#setPinned(reference, false);
+  }
+
+  async usage(): Promise<StorageUsage> {
+    const records = await this.#catalog.records();
+    const incremental = records.filter((record) => record.isIncremental).length;
+    return {
+      totalBackups: records.length,
+      totalBytes: sizeOf(records),
+      fullBackups: records.length - incremental,
+      incrementalBackups: incremental,
+      oldest: records[0],
+      newest: records.at(-1),
+    };
+  }
+
+  /** The archives that a backup consists of, base first. Throws as `find`, and `BACKUP_DAMAGED` or `BACKUP_CHAIN_BROKEN`. */
+  async chain(reference: string): Promise<BackupRecord[]> {
+    const records = await this.#catalog.records();
+    return soundChainOf(findRecord(reference, records, this.repository.location), recordsById(records));
+  }
+
+  /** Opens one archive; the caller closes it. Throws `BACKUP_NOT_FOUND`, `BACKUP_DAMAGED`, `BACKUP_KEY`. */
+  async open(id: string, options: OperationOptions = {}): Promise<ArchiveReader> {
+    const source = await this.repository.get(id);
+    try {
+      return await openArchive(source, await this.#archiveOptions(options));
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  /** The state that a backup completes, or completed at a moment within its last archive; the caller closes it. */
+  async openState(
+    chain: readonly { id: string }[],
+    until?: Until,
+    options: OperationOptions = {},
+  ): Promise<ChainState> {
+    const readers: ArchiveReader[] = [];
+    try {
+      for (const { id } of chain) readers.push(await this.open(id, options));
+    } catch (error) {
+      await Promise.all(readers.map((reader) => reader.close()));
+      throw error;
+    }
+    return await ChainState.open(readers, until);
+  }
+
+  /**
+   * What changed from one backup to another, or to the present state (`current`). Every archive of both chains is read.
+   * Throws as `chain` and `open`, and `STATE_DISABLED` where there is no present state.
+   */
+  async diff(from: string, to: string, options: OperationOptions = {}): Promise<StateDiff> {
+    return await abortable('The comparison', options.signal, async () => {
+      const left = await this.#side(from, options);
+      const right = await this.#side(to, options).catch(async (error: unknown) => {
+        await left.close();
+        throw error;
+      });
+      try {
+        return await diffStates(left, right);
+      } finally {
+        await Promise.all([left.close(), right.close()]);
+      }
+    });
+  }
+
+  async #side(reference: string, options: OperationOptions): Promise<ComparableState> {
+    if (reference !== 'current') return await this.openState(await this.chain(reference), undefined, options);
+    if (!this.#store) throw new LlmspellError('STATE_DISABLED', 'There is no present state to compare with.');
+    const snapshot = await this.#store.snapshot();
+    return { parts: [WHOLE], prints: (part) => printed(snapshot.entries(), part), close: () => snapshot.close() };
+  }
+
+  async #create(store: StateStore, options: CreateOptions): Promise<CreateResult> {
+    const startMs = this.#clock.nowMs();
+    const snapshot = await store.snapshot();
+    const warnings: string[] = [];
+    let info: ArchiveInfo;
+    try {
+      info = await this.#write(snapshot, options, warnings);
+    } finally {
+      await snapshot.close();
+    }
+    await this.#catalog.markVerified(info.id);
+    if (options.pin) await this.#catalog.setPinned(info.id, true);
+    const retention = await this.#retain(warnings);
+    const pinned = options.pin ?? false;
+    const backup = { ...info, isIncremental: !!info.parent, parentId: info.parent?.id, pinned };
+    return { backup, durationMs: this.#clock.nowMs() - startMs, warnings, ...(retention && { retention }) };
+  }
+
+  async #write(snapshot: LiveSnapshot, options: CreateOptions, warnings: string[]): Promise<ArchiveInfo> {
+    const records = await this.#catalog.records();
+    const writing = await this.#writing(snapshot, options, records);
+    if (!options.incremental) return await writeFull(writing);
+    if (!this.#options.incrementalEnabled) {
+      warnings.push('Incremental backups are switched off (incremental_enabled = false): this is a full one.');
+      return await writeFull(writing);
+    }
+    const made = await this.#writeIncremental(writing, records);
+    if ('id' in made) return made;
+    warnings.push(`This is a full backup: ${made.reason}.`);
+    return await writeFull(writing);
+  }
+
+  async #writing(snapshot: LiveSnapshot, options: CreateOptions, records: readonly BackupRecord[]): Promise<Writing> {
+    const newestMs = records.at(-1)?.createdAtMs ?? 0;
+    const start = {
+      id: newBackupId(),
+      // Backups of one repository are ordered by it, also where the clock was set back.
+      createdAtMs: Math.max(this.#clock.nowMs(), newestMs + 1),
+      description: options.description ?? '',
+      tags: options.tags ?? [],
+      compression: this.#options.compression,
+    };
+    const report = reporter('backup', options);
+    return { repository: this.repository, snapshot, start, archive: await this.#archiveOptions(options), report };
+  }
+
+  /** Goes back to ever older parents as long as the changes turn out to lead from before the one chosen. */
+  async #writeIncremental(
+    writing: Writing,
+    records: readonly BackupRecord[],
+  ): Promise<ArchiveInfo | { reason: string }> {
+    let atMostSeq = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const base = chooseBase(writing.snapshot, records, this.#options, writing.start.createdAtMs, atMostSeq);
+      if ('reason' in base) return base;
+      const damage = await this.#firstDamaged(base);
+      if (damage !== undefined) return { reason: damage };
+      try {
+        return await writeIncremental(writing, base);
+      } catch (error) {
+        if (error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE') return { reason: error.message };
+        if (!(error instanceof TakenBack)) throw error;
+        atMostSeq = error.toSeq;
+      }
+    }
+  }
+
+  async #firstDamaged({ chain }: Base): Promise<string | undefined> {
+    for (const { id } of chain) {
+      if (!(await this.#isSound(id))) return `backup ${id}, which it would rest on, is damaged`;
+    }
+    return undefined;
+  }
+
+  /** An archive that was touched since it was last found sound is read again. */
+  async #isSound(id: string): Promise<boolean> {
+    return (await this.#catalog.isVerified(id)) || (await (await this.#validator({})).isSound(id));
+  }
+
+  /** The backup is made: that cleaning up failed is worth a warning, not an error. */
+  async #retain(warnings: string[]): Promise<CleanupResult | undefined> {
+    const { maxBackups, maxAgeSeconds } = this.#options.retention;
+    if (maxBackups === 0 && maxAgeSeconds === 0) return undefined;
+    try {
+      return await this.#cleanup(false);
+    } catch (error) {
+      warnings.push(`Old backups could not be removed: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  }
+
+  async #cleanup(dryRun: boolean): Promise<CleanupResult> {
+    const records = await this.#catalog.records();
+    const decisions = await this.#decide(records);
+    const removed = records.filter((record) => decisions.some(({ id, keep }) => id === record.id && !keep));
+    // Newest first: a process killed half-way leaves no backup without what it rests on.
+    if (!dryRun) for (const { id } of removed.toReversed()) await this.#remove(id);
+    return {
+      dryRun,
+      decisions,
+      deletedCount: removed.length,
+      retainedCount: records.length - removed.length,
+      spaceFreedBytes: sizeOf(removed),
+    };
+  }
+
+  /**
+   * Before anything goes, the newest full backup is known to be sound: one that is not is marked as damaged and the next older one
+   * takes its place in the decision.
+   */
+  async #decide(records: readonly BackupRecord[]) {
+    const judged = [...records];
+    for (;;) {
+      const decisions = decideRetention(judged, this.#options.retention, this.#clock.nowMs());
+      const full = judged.findLastIndex((record) => !record.isIncremental && record.damage === undefined);
+      const newest = judged[full];
+      if (!newest || decisions.every(({ keep }) => keep) || (await this.#isSound(newest.id))) return decisions;
+      judged[full] = { ...newest, damage: 'Its bytes are not what they were when it was made.' };
+    }
+  }
+
+  async #validator(options: OperationOptions): Promise<Validator> {
+    return new Validator({
+      repository: this.repository,
+      archive: await this.#archiveOptions(options),
+      report: reporter('validate', options),
+      clock: this.#clock,
+      onSound: (id) => this.#catalog.markVerified(id),
+    });
+  }
+
+  async #setPinned(reference: string, pinned: boolean): Promise<BackupRecord> {
+    return await this.repository.exclusive(async () => {
+      const { id } = await this.find(reference);
+      await this.#catalog.setPinned(id, pinned);
+      return await this.find(id);
+    });
+  }
+
+  async #remove(id: string): Promise<void> {
+    await this.repository.delete(id);
+    await this.#catalog.setPinned(id, false);
+  }
+
+  async #key(): Promise<EncryptionKey | undefined> {
+    return await this.#options.encryptionKey?.();
+  }
+
+  async #archiveOptions({ signal }: OperationOptions) {
+    const key = await this.#key();
+    return { ...(key && { key }), ...(signal && { signal }) };
+  }
+}

@@ -1,0 +1,102 @@
+import { LlmspellError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+import { type ArchiveVerification, verifyArchive } from './archive-verify.js';
+import { chainOf, recordsById, sizeOf } from './chain.js';
+import { findRecord } from './find.js';
+import type { Report } from './operation.js';
+import type { ArchiveOptions, BackupRecord, BackupRepository, ValidationResult } from './types.js';
+
+export interface ValidatorSetup {
+  repository: BackupRepository;
+  archive: ArchiveOptions;
+  report: Report;
+  clock: Clock;
+  /** Told of every archive that was read wholly and found sound. */
+  onSound: (id: string) => Promise<void>;
+}
+
+/** Reads archives to the last byte and judges chains. One validator reads each archive once, however many chains hold it. */
+export class Validator {
+  readonly #setup: ValidatorSetup;
+  readonly #verdicts = new Map<string, Promise<ArchiveVerification>>();
+
+  constructor(setup: ValidatorSetup) {
+    this.#setup = setup;
+  }
+
+  /** Of an encrypted archive without its key, as far as can be told without. */
+  async isSound(id: string): Promise<boolean> {
+    const { problems } = await this.#verdict(id);
+    return problems.every(({ kind }) => kind === 'key');
+  }
+
+  /** Never throws for what is wrong with a backup or with the reference to it: that is what the result tells. */
+  async validate(reference: string, records: readonly BackupRecord[]): Promise<ValidationResult> {
+    const { clock, repository } = this.#setup;
+    const validatedAtMs = clock.nowMs();
+    const findings = { checksumValid: false, integrityValid: false, chainValid: false };
+    const result = { backupId: reference, ...findings, errors: [] as string[], warnings: [] as string[] };
+    try {
+      const head = findRecord(reference, records, repository.location);
+      Object.assign(result, { backupId: head.id }, await this.#judge(head, records));
+    } catch (error) {
+      if (!(error instanceof LlmspellError) || error.code === 'ABORTED') throw error;
+      result.errors.push(error.message);
+    }
+    const isValid = result.checksumValid && result.integrityValid && result.chainValid;
+    return { ...result, isValid, validatedAtMs, durationMs: clock.nowMs() - validatedAtMs };
+  }
+
+  async #judge(head: BackupRecord, records: readonly BackupRecord[]) {
+    const { records: chain, problems } = chainOf(head, recordsById(records));
+    const errors: string[] = [];
+    for (const record of chain) errors.push(...(await this.#faultsOf(record, chain)));
+    // What is wrong with an archive itself has been told; here are the links between them.
+    const links = problems.filter(({ message }) => chain.every(({ damage }) => damage !== message));
+    errors.push(...links.map(({ message }) => message));
+    const sound = await Promise.all(
+      chain.map(async (record) => record.damage === undefined && this.isSound(record.id)),
+    );
+    const { checksumValid, integrityValid } = await this.#verdict(head.id);
+    return {
+      checksumValid,
+      integrityValid: integrityValid && head.damage === undefined,
+      chainValid: links.length === 0 && sound.slice(0, -1).every(Boolean),
+      errors,
+    };
+  }
+
+  async #faultsOf(record: BackupRecord, chain: readonly BackupRecord[]): Promise<string[]> {
+    const before = sizeOf(chain.slice(0, chain.indexOf(record)));
+    const total = sizeOf(chain);
+    const { problems, problemCount } = await this.#verdict(record.id, (done) =>
+      this.#setup.report({
+        phase: 'validate',
+        backupId: record.id,
+        done: before + done,
+        total,
+        message: `Reading ${record.id}`,
+      }),
+    );
+    const faults = problems.map(({ message }) => `Backup ${record.id}: ${message}`);
+    if (problemCount > problems.length) faults.push(`Backup ${record.id}: ${problemCount - problems.length} more.`);
+    return faults.length === 0 && record.damage !== undefined ? [`Backup ${record.id}: ${record.damage}`] : faults;
+  }
+
+  #verdict(id: string, onProgress?: (bytes: number) => void): Promise<ArchiveVerification> {
+    const known = this.#verdicts.get(id) ?? this.#verify(id, onProgress);
+    this.#verdicts.set(id, known);
+    return known;
+  }
+
+  async #verify(id: string, onProgress: ((bytes: number) => void) | undefined): Promise<ArchiveVerification> {
+    const source = await this.#setup.repository.get(id);
+    try {
+      const verdict = await verifyArchive(source, { ...this.#setup.archive, ...(onProgress && { onProgress }) });
+      if (verdict.problemCount === 0) await this.#setup.onSound(id);
+      return verdict;
+    } finally {
+      await source.close();
+    }
+  }
+}

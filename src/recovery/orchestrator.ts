@@ -1,0 +1,253 @@
+import type { BackupManager } from '../backup/manager.js';
+import { abortable, type Report, reporter } from '../backup/operation.js';
+import { LlmspellError } from '../errors.js';
+import type { ActivatedGeneration, GenerationWriter, RollbackPoint, StateStore } from '../state/types.js';
+import { throwIfAborted } from '../util/abort.js';
+import { printable } from '../util/bytes.js';
+import { type Clock, systemClock } from '../util/clock.js';
+import { type Effect, effectOn, fill, verify } from './build.js';
+import { Merge } from './merge.js';
+import { type Moment, planMoment, planOfChain } from './plan.js';
+import { historySource, type RecoverySource } from './source.js';
+import type { RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
+
+const ROLLBACK_ID = /^rollback-\d+$/;
+
+export interface RecoverySetup {
+  store: StateStore;
+  backups: BackupManager;
+  clock?: Clock;
+}
+
+/** One restore under way. */
+interface Run {
+  plan: RecoveryPlan;
+  source: RecoverySource;
+  options: RestoreOptions;
+  report: Report;
+}
+
+interface Done {
+  effect: Effect;
+  /** Absent after a dry run. */
+  activated?: ActivatedGeneration;
+}
+
+type Outcome = Omit<RestoreResult, 'durationMs'>;
+
+/**
+ * Takes a state back: to a backup, to a moment, or undoing an earlier restore. Phases, as progress tells them: `prepare`, `validate`,
+ * `rollback_point`, `restore`, `verify`, `swap`. Everything before the swap happens beside the live state, and the swap is one
+ * atomic write: a restore that fails, is aborted or killed leaves the state as it was.
+ */
+export class RecoveryOrchestrator {
+  readonly #store: StateStore;
+  readonly #backups: BackupManager;
+  readonly #clock: Clock;
+
+  constructor({ store, backups, clock = systemClock }: RecoverySetup) {
+    this.#store = store;
+    this.#backups = backups;
+    this.#clock = clock;
+  }
+
+  /**
+   * How a target would be reached. Throws as `BackupManager.find` and `chain`, and `HISTORY_UNREACHABLE`, saying why and what the nearest
+   * moments are.
+   */
+  async plan(target: RecoveryTarget): Promise<RecoveryPlan> {
+    if ('backupId' in target) return planOfChain(await this.#backups.chain(target.backupId));
+    const moment = 'seq' in target ? target : await this.#momentAt(target.timeMs);
+    const snapshot = await this.#store.snapshot();
+    await snapshot.close();
+    const plan = planMoment(moment, await this.#backups.list(), snapshot);
+    if (!('unreachable' in plan)) return plan;
+    throw new LlmspellError('HISTORY_UNREACHABLE', plan.unreachable, { hint: 'Choose another time, or a backup.' });
+  }
+
+  /**
+   * Takes the state back to the target: all of it, or some scopes (recorded as ordinary changes). Throws what `plan` throws,
+   * `BACKUP_DAMAGED` and `BACKUP_CHAIN_BROKEN` naming the archive, `RESTORE_FAILED`, `ABORTED`; the state is then as it was.
+   */
+  async restore(target: RecoveryTarget, options: RestoreOptions = {}): Promise<RestoreResult> {
+    if (options.scopes?.length === 0) {
+      throw new LlmspellError('USAGE', 'A restore of no scopes at all was asked for.', { hint: 'Name the scopes.' });
+    }
+    const startMs = this.#clock.nowMs();
+    const finish = (result: Outcome): RestoreResult => ({
+      ...result,
+      durationMs: this.#clock.nowMs() - startMs,
+    });
+    return await abortable('The restore', options.signal, async () => {
+      if ('backupId' in target && ROLLBACK_ID.test(target.backupId)) {
+        return finish(await this.#rollBack(target.backupId, options));
+      }
+      const run = await this.#prepare(target, options);
+      try {
+        return finish(await this.#run(run));
+      } finally {
+        await run.source.close();
+      }
+    });
+  }
+
+  /** Newest first. Their ids can be restored, which undoes the restore that made them. */
+  async rollbackPoints(): Promise<RollbackPoint[]> {
+    return await this.#store.rollbackPoints();
+  }
+
+  async #momentAt(timeMs: number): Promise<Moment> {
+    if (timeMs > this.#clock.nowMs()) {
+      const message = `${new Date(timeMs).toISOString()} lies in the future.`;
+      throw new LlmspellError('HISTORY_UNREACHABLE', message, { hint: 'Choose a time that has passed.' });
+    }
+    try {
+      return { timeMs, seq: await this.#store.seqAtTime(timeMs) };
+    } catch (error) {
+      if (error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE') return { timeMs };
+      throw error;
+    }
+  }
+
+  async #prepare(target: RecoveryTarget, options: RestoreOptions): Promise<Run> {
+    const report = reporter('restore', options);
+    report({ phase: 'prepare', message: 'Planning' });
+    const plan = await this.plan(target);
+    if (options.verify !== false) await this.#validate(plan, options, report);
+    const source = await this.#open(plan, options);
+    return { plan: { ...plan, target: { ...source.position, ...plan.target } }, source, options, report };
+  }
+
+  /** Reads every byte of the chain: a damaged archive in it refuses the restore. */
+  async #validate({ chain }: RecoveryPlan, options: RestoreOptions, report: Report): Promise<void> {
+    const head = chain.at(-1);
+    if (!head) return;
+    report({ phase: 'validate', backupId: head.id, total: chain.length, message: `Reading ${chain.length} archives` });
+    const { signal } = options;
+    const result = await this.#backups.validate(head.id, signal ? { signal } : {});
+    if (result.isValid) return;
+    const code = result.checksumValid && result.integrityValid ? 'BACKUP_CHAIN_BROKEN' : 'BACKUP_DAMAGED';
+    throw new LlmspellError(code, `Backup ${head.id} cannot be restored: ${result.errors.join(' ')}`, {
+      subject: head.id,
+    });
+  }
+
+  async #open({ chain, history, target }: RecoveryPlan, options: RestoreOptions): Promise<RecoverySource> {
+    if (history) return historySource(await this.#store.at(history.toSeq));
+    const { seq, timeMs } = target;
+    const { signal } = options;
+    return await this.#backups.openState(chain, seq === undefined ? { timeMs } : { seq }, signal ? { signal } : {});
+  }
+
+  async #run(run: Run): Promise<Outcome> {
+    const { plan, options } = run;
+    const { effect, activated } = options.dryRun ? await this.#wouldDo(run) : await this.#build(run);
+    return {
+      backupId: plan.chain.at(-1)?.id,
+      dryRun: options.dryRun ?? false,
+      plan,
+      ...effect,
+      rollbackId: activated?.rollbackId,
+      chain: plan.chain.map(({ id }) => id),
+      restoredToMs: plan.target.timeMs,
+      warnings: [],
+    };
+  }
+
+  async #wouldDo({ source, options }: Run): Promise<Done> {
+    const present = await this.#store.snapshot();
+    try {
+      return { effect: await effectOn(present, source, options) };
+    } finally {
+      await present.close();
+    }
+  }
+
+  async #build(run: Run): Promise<Done> {
+    const { source, options, report } = run;
+    report({ phase: 'rollback_point', message: 'The present state is kept as it is until the swap' });
+    const generation = await this.#store.newGeneration();
+    try {
+      const build = { source, generation, scopes: options.scopes, report, signal: options.signal };
+      await fill(build);
+      if (options.verify !== false) await verify(build);
+      const isWhole = !options.scopes && !options.preserveUntracked;
+      return isWhole ? await this.#swapWhole(run, generation) : await this.#swapMerged(run, generation);
+    } finally {
+      await generation.discard();
+    }
+  }
+
+  async #swapWhole(run: Run, generation: GenerationWriter): Promise<Done> {
+    const { plan, source, options, report } = run;
+    const { effect } = await this.#wouldDo(run);
+    const backupId = await this.#restoredBackup(plan, source);
+    report({ phase: 'swap', message: 'Swapping' });
+    throwIfAborted(options.signal);
+    const activated = await generation.activate({
+      description: describe(plan),
+      rewind: { position: source.position, ...(backupId !== undefined && { backupId }) },
+      keepOld: options.backupCurrent ?? true,
+    });
+    return { effect, activated };
+  }
+
+  async #swapMerged(run: Run, generation: GenerationWriter): Promise<Done> {
+    const { plan, source, options, report } = run;
+    const present = await this.#store.snapshot();
+    const merge = new Merge(this.#store, generation, options);
+    let effect: Effect;
+    try {
+      effect = await effectOn(present, source, options);
+      await merge.complete(present);
+    } catch (error) {
+      await present.close();
+      throw error;
+    }
+    report({ phase: 'swap', message: 'Swapping' });
+    const what = options.scopes ? `${options.scopes.map(printable).join(', ')} from ` : '';
+    const activated = await merge.activate(present, `${what}${describe(plan)}`, options.backupCurrent ?? true);
+    return { effect, activated };
+  }
+
+  /** The backup that the next incremental one may rest on: only where the state is exactly that of the backup. */
+  async #restoredBackup({ chain }: RecoveryPlan, { position }: RecoverySource): Promise<string | undefined> {
+    const head = chain.at(-1);
+    if (!head) return undefined;
+    const record = await this.#backups.find(head.id);
+    return record.position.seq === position.seq ? head.id : undefined;
+  }
+
+  /** Nothing is rebuilt: the old state still stands beside the live one. */
+  async #rollBack(id: string, options: RestoreOptions): Promise<Outcome> {
+    const point = (await this.#store.rollbackPoints()).find((known) => known.id === id);
+    if (!point) {
+      throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id} any more.`, { subject: id });
+    }
+    if (options.scopes || options.preserveUntracked) {
+      throw new LlmspellError('USAGE', `${id} can only be restored as a whole.`, { subject: id });
+    }
+    const { storeId } = this.#store.position();
+    const plan: RecoveryPlan = { chain: [], target: { storeId, seq: point.seq, timeMs: point.timeMs } };
+    reporter('restore', options)({ phase: 'swap', message: 'Swapping' });
+    const dryRun = options.dryRun ?? false;
+    const activated = dryRun ? undefined : await this.#store.rollback(id);
+    return {
+      backupId: id,
+      dryRun,
+      plan,
+      entriesRestored: 0,
+      entriesDeleted: 0,
+      rollbackId: activated?.rollbackId,
+      chain: [],
+      restoredToMs: point.timeMs,
+      warnings: [],
+    };
+  }
+}
+
+/** The backup, or the time, that the state was taken back to: for history and for people. */
+function describe({ chain, target }: RecoveryPlan): string {
+  const head = chain.at(-1);
+  return head ? `backup ${head.id}` : new Date(target.timeMs).toISOString();
+}

@@ -1,0 +1,105 @@
+import { chainOf, type Records, recordsById, sizeOf } from '../backup/chain.js';
+import type { BackupRecord } from '../backup/types.js';
+import type { RecoveryPlan } from './types.js';
+
+/** A moment to go back to: a time, and which change of the present state was the last one then, where its history still tells. */
+export interface Moment {
+  timeMs?: number;
+  seq?: number;
+}
+
+/** What the present state says of itself. */
+export interface LiveHistory {
+  storeId: string;
+  /** Moments from this change on can be had from the history. */
+  historyStart: number;
+  /** Its latest change. */
+  seq: number;
+}
+
+export interface Unreachable {
+  unreachable: string;
+}
+
+/** The plan for a backup: its chain. */
+export const planOfChain = (chain: readonly BackupRecord[], target = chain.at(-1)!.position): RecoveryPlan => ({
+  chain: chain.map(({ id, isIncremental, createdAtMs, sizeBytes, recordCount }) => ({
+    id,
+    isIncremental,
+    createdAtMs,
+    sizeBytes,
+    recordCount,
+  })),
+  target: { storeId: target.storeId, seq: target.seq, timeMs: target.timeMs },
+});
+
+/**
+ * How to get the state of a moment, or why it cannot be had; pure. Archives come first, since they do not depend on the state that
+ * may be the trouble: one whose changes begin before the moment and end after it, on a chain without a fault. Then the history.
+ *
+ * @param live the present state; absent where there is none to go by, then archives of any state count.
+ */
+export function planMoment(
+  moment: Moment,
+  records: readonly BackupRecord[],
+  live: LiveHistory | undefined,
+): RecoveryPlan | Unreachable {
+  const byId = recordsById(records);
+  const readable = records.filter((record) => record.damage === undefined && !record.sealed);
+  const sound = readable.filter((record) => chainOf(record, byId).problems.length === 0);
+  const own = sound.filter((record) => record.position.storeId === live?.storeId);
+  const found =
+    (moment.seq === undefined ? undefined : byChange(moment.seq, own, byId)) ??
+    fromHistory(moment, live) ??
+    byTime(moment, own, byId) ??
+    byTime(moment, sound, byId);
+  return found ?? { unreachable: whyNot(moment, sound, live) };
+}
+
+/** The cheapest chain whose last archive ends at the change or has it among its own. */
+function byChange(seq: number, own: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
+  const chains = own
+    .filter(({ position, parent }) => position.seq === seq || (parent && parent.fromSeq <= seq && seq < position.seq))
+    .map((record) => chainOf(record, byId).records)
+    .sort((a, b) => sizeOf(a) - sizeOf(b));
+  const chain = chains[0];
+  if (!chain) return undefined;
+  const { position } = chain.at(-1)!;
+  return planOfChain(chain, position.seq === seq ? position : { ...position, seq });
+}
+
+function fromHistory({ seq, timeMs }: Moment, live: LiveHistory | undefined): RecoveryPlan | undefined {
+  if (!live || seq === undefined || seq < live.historyStart || seq > live.seq) return undefined;
+  const { storeId, historyStart } = live;
+  return { chain: [], history: { fromSeq: historyStart, toSeq: seq }, target: { storeId, seq, timeMs: timeMs ?? 0 } };
+}
+
+/**
+ * Without a history that reaches so far: the newest archive that had begun by then, if it was not made before. An archive tells of
+ * the time from its first moment to its making, since nothing happened between its last change and that.
+ */
+function byTime(moment: Moment, sound: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
+  const { timeMs, seq } = moment;
+  if (timeMs === undefined || seq !== undefined) return undefined;
+  const begun = sound.filter(({ parent, position }) => (parent?.fromTimeMs ?? position.timeMs) <= timeMs);
+  const record = begun.findLast(({ createdAtMs }) => timeMs <= createdAtMs);
+  if (!record) return undefined;
+  const { position } = record;
+  const chain = chainOf(record, byId).records;
+  if (timeMs >= position.timeMs) return { ...planOfChain(chain), target: { ...position, timeMs } };
+  return { ...planOfChain(chain), target: { storeId: position.storeId, timeMs } };
+}
+
+function whyNot({ timeMs, seq }: Moment, sound: readonly BackupRecord[], live: LiveHistory | undefined): string {
+  const what = timeMs === undefined ? `change ${seq}` : new Date(timeMs).toISOString();
+  const history = live ? 'the history kept begins after it' : 'there is no history';
+  const at = timeMs ?? 0;
+  const before = sound.findLast(({ createdAtMs }) => timeMs !== undefined && createdAtMs <= at);
+  const after = sound.find(({ position }) => timeMs !== undefined && position.timeMs >= at);
+  const near = [describe('before', before), describe('after', after)].filter((text) => text !== undefined);
+  const nearest = near.length > 0 ? ` (${near.join('; ')})` : '';
+  return `The state of ${what} cannot be had: ${history}, and no backup tells of that moment${nearest}.`;
+}
+
+const describe = (side: string, record: BackupRecord | undefined): string | undefined =>
+  record && `the nearest ${side} it is ${record.id} of ${new Date(record.position.timeMs).toISOString()}`;
