@@ -123,6 +123,13 @@ export function toLlmspellError(error: unknown): LlmspellError {
   return new LlmspellError('INTERNAL', message, { cause: error });
 }
 
+/** What failed and what to do, as one sentence: for places that have a single line. */
+export function sentenceOf({ message, hint }: PlainError): string {
+  const what = message.replace(/\.$/, '');
+  const next = hint.replace(/\.$/, '').replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+  return `${what}; ${next}`;
+}
+
 /** An error that crossed a thread or a socket as plain data. */
 export interface PlainError {
   code: ErrorCode;

@@ -1,0 +1,81 @@
+import type { Config } from '../config/schema.js';
+import { LlmspellError } from '../errors.js';
+import type { StateStore } from '../state/types.js';
+import { Lazy } from '../util/lazy.js';
+import { machineSettings, type Overrides } from './machine-settings.js';
+import type { ScriptHost, ScriptResult, ScriptRun } from './script-host.js';
+
+export interface HostOptions {
+  /** From `loadConfig`. */
+  config: Config;
+  /** Where `encryption_key_env` is looked up, and what scripts see of the environment. Default: the process's. */
+  env?: NodeJS.ProcessEnv;
+  /** State is opened for reading only: whoever writes gets `STATE_READONLY`. Default false. */
+  readOnly?: boolean;
+  /** Keeps one started machine ready for the next script. Costs memory and a thread. Default false. */
+  warm?: boolean;
+}
+
+/** A script to run, and what is different for this one. */
+export type RunOptions = Omit<ScriptRun, 'machine'> & { overrides?: Overrides };
+
+/**
+ * One configuration brought to life: its state, its backups, and the scripts that run on them. Nothing is opened before it is needed;
+ * `close` (or `await using`) writes what is pending and frees everything.
+ */
+export class Host {
+  readonly config: Config;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #store: Lazy<StateStore>;
+  readonly #scripts: Lazy<ScriptHost>;
+  #closed = false;
+
+  constructor({ config, env = process.env, readOnly = false, warm = false }: HostOptions) {
+    this.config = config;
+    this.#env = env;
+    this.#store = new Lazy(async () => (await import('./open-state.js')).openState(config, readOnly));
+    this.#scripts = new Lazy(() => this.#openScripts(warm));
+  }
+
+  /** The engine under `State`. Throws `STATE_DISABLED`, `STATE_LOCKED`, `STATE_UNAVAILABLE`, `STATE_DAMAGED`. */
+  async store(): Promise<StateStore> {
+    this.#assertOpen();
+    return await this.#store.get();
+  }
+
+  /**
+   * Runs a script to its end, in a thread of its own. Whatever the script does is told in the result; rejects only where it could not be
+   * started: `SCRIPT_NOT_FOUND`, `ABORTED`, `STATE_CLOSED`.
+   */
+  async run({ overrides, ...run }: RunOptions): Promise<ScriptResult> {
+    this.#assertOpen();
+    const scripts = await this.#scripts.get();
+    return await scripts.run({ ...run, ...(overrides && { machine: this.#machine(overrides) }) });
+  }
+
+  /** Ends the scripts that run, writes what is pending and frees everything. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await (await this.#scripts.opened())?.close();
+    await (await this.#store.opened())?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #openScripts(warm: boolean): Promise<ScriptHost> {
+    const { ScriptHost } = await import('./script-host.js');
+    const { script_timeout_seconds: timeoutSeconds, max_concurrent_scripts: maxConcurrentScripts } =
+      this.config.runtime;
+    return new ScriptHost({ machine: this.#machine({}), timeoutSeconds, maxConcurrentScripts, warm });
+  }
+
+  #machine(overrides: Overrides) {
+    return machineSettings(this.config, this.#env, [], overrides);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LlmspellError('STATE_CLOSED', 'The host is closed.');
+  }
+}
