@@ -1,3 +1,4 @@
+import type { BackupManager } from '../backup/manager.js';
 import type { Config } from '../config/schema.js';
 import { LlmspellError } from '../errors.js';
 import type { StateStore } from '../state/types.js';
@@ -27,6 +28,8 @@ export class Host {
   readonly config: Config;
   readonly #env: NodeJS.ProcessEnv;
   readonly #store: Lazy<StateStore>;
+  readonly #backups: Lazy<BackupManager>;
+  readonly #archives: Lazy<BackupManager>;
   readonly #scripts: Lazy<ScriptHost>;
   #closed = false;
 
@@ -34,6 +37,8 @@ export class Host {
     this.config = config;
     this.#env = env;
     this.#store = new Lazy(async () => (await import('./open-state.js')).openState(config, readOnly));
+    this.#backups = new Lazy(async () => this.#openBackups(await this.store()));
+    this.#archives = new Lazy(() => this.#openBackups());
     this.#scripts = new Lazy(() => this.#openScripts(warm));
   }
 
@@ -41,6 +46,18 @@ export class Host {
   async store(): Promise<StateStore> {
     this.#assertOpen();
     return await this.#store.get();
+  }
+
+  /** The backups of the state. Throws `BACKUP_DISABLED`, and as `store`. */
+  async backups(): Promise<BackupManager> {
+    this.#assertOpen();
+    return await this.#backups.get();
+  }
+
+  /** The same archives without the state: what only reads or removes archives works while another process holds the state. */
+  async archives(): Promise<BackupManager> {
+    this.#assertOpen();
+    return await this.#archives.get();
   }
 
   /**
@@ -57,11 +74,18 @@ export class Host {
   async close(): Promise<void> {
     this.#closed = true;
     await (await this.#scripts.opened())?.close();
+    const managers = await Promise.all([this.#backups.opened(), this.#archives.opened()]);
+    await Promise.all(managers.map((manager) => manager?.repository.close()));
     await (await this.#store.opened())?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #openBackups(store?: StateStore): Promise<BackupManager> {
+    const { openBackups } = await import('./open-backups.js');
+    return await openBackups(this.config, this.#env, store);
   }
 
   async #openScripts(warm: boolean): Promise<ScriptHost> {
