@@ -74,8 +74,7 @@ export class Host {
   async close(): Promise<void> {
     this.#closed = true;
     await (await this.#scripts.opened())?.close();
-    const managers = await Promise.all([this.#backups.opened(), this.#archives.opened()]);
-    await Promise.all(managers.map((manager) => manager?.repository.close()));
+    for (const manager of [this.#backups, this.#archives]) await (await manager.opened())?.repository.close();
     await (await this.#store.opened())?.close();
   }
 
