@@ -119,6 +119,9 @@ function writeMap(writer: MessagePackWriter, map: Map<unknown, unknown>, path: s
   for (const [key, field] of entries) {
     if (key === null || key === undefined || Number.isNaN(key)) throw invalid(path, `${key} cannot be a key`);
     write(writer, key, `${path}: a key`, depth + 1);
-    write(writer, field, `${path}[${String(key)}]`, depth + 1);
+    write(writer, field, `${path}[${describeKey(key)}]`, depth + 1);
   }
 }
+
+const describeKey = (key: unknown): string =>
+  typeof key === 'string' || typeof key === 'number' || typeof key === 'boolean' ? String(key) : '…';

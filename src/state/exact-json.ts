@@ -99,6 +99,6 @@ function writeTable(writer: MessagePackWriter, entries: unknown[], path: string,
   for (const entry of entries) {
     if (!Array.isArray(entry) || entry.length !== 2 || entry[0] === null) throw invalid(path, 'not an entry of $table');
     write(writer, entry[0], `${path}: a key`, depth + 1);
-    write(writer, entry[1], `${path}[${JSON.stringify(entry[0])}]`, depth + 1);
+    write(writer, entry[1], `${path}[…]`, depth + 1);
   }
 }
