@@ -113,8 +113,9 @@ test('bytes that are text are stored as text', () => {
 
 test('undefined fields are left out, holes are nil', () => {
   expect(decodeValue(encodeValue({ a: undefined, b: 1 }))).toEqual({ b: 1 });
-  const holes: unknown[] = new Array(2);
+  const holes: unknown[] = [];
   holes[0] = 1;
+  holes.length = 2;
   expect(decodeValue(encodeValue([1, undefined]))).toEqual([1, null]);
   expect(decodeValue(encodeValue(holes))).toEqual([1, null]);
 });
