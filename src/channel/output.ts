@@ -1,3 +1,5 @@
+import { copyBytes } from '../util/bytes.js';
+
 /**
  * What a script prints, on its way from the worker to the host: a ring in shared memory that the worker fills and the host empties.
  * Because the memory is shared, nothing that was printed is lost when the worker is terminated, and because the host does the writing,
@@ -35,13 +37,16 @@ abstract class Ring {
   }
 
   get closed(): boolean {
-    return Atomics.load(this.cells, CLOSED) === 1;
+    return this.cells[CLOSED] === 1;
   }
 }
 
 /** The worker's end. */
 export class OutputWriter extends Ring {
   readonly #wake: () => void;
+  /** Only this side changes them, so it need not read them back. */
+  #written = 0;
+  #stream: OutputStream | undefined;
 
   /** @param wake asks the host to take what there is; may be called often */
   constructor(memory: SharedArrayBuffer, wake: () => void) {
@@ -49,13 +54,19 @@ export class OutputWriter extends Ring {
     this.#wake = wake;
   }
 
-  /** Adds bytes, waiting for the host where the ring is full. Once {@link closed}, they are dropped. */
-  write(stream: OutputStream, bytes: Uint8Array): void {
-    if (this.cells[STREAM] !== stream) this.#switchTo(stream);
-    for (let done = 0; done < bytes.length && !this.closed; ) {
-      const room = CAPACITY - this.pending;
-      if (room === 0) this.#waitUntilTaken(CAPACITY);
-      else done += this.#put(bytes.subarray(done, done + room));
+  /** Adds `bytes[start..end)`, waiting for the host where the ring is full. Once {@link closed}, they are dropped. */
+  write(stream: OutputStream, bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (this.#stream !== stream) this.#switchTo(stream);
+    for (let at = start; at < end && !this.closed; ) {
+      const pending = this.pending;
+      const offset = (this.#written >>> 0) % CAPACITY;
+      const length = Math.min(end - at, CAPACITY - pending, CAPACITY - offset);
+      if (length === 0) this.#waitUntilTaken(CAPACITY);
+      else {
+        copyBytes(bytes, at, at + length, this.bytes, offset);
+        this.#count(length, pending);
+      }
+      at += length;
     }
   }
 
@@ -71,19 +82,16 @@ export class OutputWriter extends Ring {
 
   #switchTo(stream: OutputStream): void {
     this.flush();
+    this.#stream = stream;
     Atomics.store(this.cells, STREAM, stream);
   }
 
-  #put(bytes: Uint8Array): number {
-    const at = (Atomics.load(this.cells, WRITTEN) >>> 0) % CAPACITY;
-    const first = Math.min(bytes.length, CAPACITY - at);
-    this.bytes.set(bytes.subarray(0, first), at);
-    this.bytes.set(bytes.subarray(first), 0);
-    // The count is stored last: what the host sees is complete, wherever the worker is stopped.
-    Atomics.add(this.cells, WRITTEN, bytes.length);
+  #count(length: number, pending: number): void {
+    this.#written = (this.#written + length) | 0;
+    // Stored after the bytes: what the host sees is complete, wherever the worker is stopped.
+    Atomics.store(this.cells, WRITTEN, this.#written);
     // Half full: the host can write while the script goes on.
-    if (this.pending >= CAPACITY / 2 && this.pending - bytes.length < CAPACITY / 2) this.#wake();
-    return bytes.length;
+    if (pending < CAPACITY / 2 && pending + length >= CAPACITY / 2) this.#wake();
   }
 
   /** Waits while as many bytes as `pending` are still there. */

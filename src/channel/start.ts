@@ -55,6 +55,8 @@ export interface RunRequest {
   /** `arg[0]`. */
   scriptName: string;
   args: readonly string[];
+  /** Each printed line is to be written at once: a person is watching. */
+  interactive: boolean;
 }
 
 /** The worker's only message, its last act. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
+import type { Readable } from 'node:stream';
 import type { MachineSettings, ScriptFailure } from '../channel/start.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
@@ -39,6 +40,8 @@ export interface ScriptRun {
   signal?: AbortSignal;
   /** Where its output goes. Default: this process's stdout and stderr. */
   output?: OutputSink;
+  /** What `io.read` reads. Default: this process's stdin. */
+  stdin?: Readable;
 }
 
 export interface ScriptResult {
@@ -97,9 +100,11 @@ export class ScriptHost {
           chunkName: run.chunkName ?? (run.path === undefined ? '=(script)' : `@${run.path}`),
           scriptName: run.scriptName ?? run.path ?? '(script)',
           args: run.args ?? [],
+          interactive: run.output === undefined && process.stdout.isTTY,
         },
         {
           output: run.output ?? processOutput,
+          stdin: () => run.stdin ?? process.stdin,
           timeoutSeconds: run.timeoutSeconds ?? this.#options.timeoutSeconds,
           ...(run.signal && { signal: run.signal }),
         },

@@ -1,17 +1,22 @@
+import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { createOutputMemory } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
 import { Responder } from '../channel/responder.js';
 import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
 import { LlmspellError, toPlainError } from '../errors.js';
-import { OutputPump, type OutputSink } from './output-pump.js';
+import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
+import { ProcessService } from './process-service.js';
 import type { StateService } from './state-service.js';
+import { systemHandlers } from './system-service.js';
 
 // From src and from dist alike: Node starts threads from built files only.
 const ENTRY = new URL('../../dist/worker/entry.js', import.meta.url);
 
 export interface RunOptions {
   output: OutputSink;
+  /** Called when the script first reads its stdin. */
+  stdin: () => Readable;
   timeoutSeconds: number;
   signal?: AbortSignal;
 }
@@ -22,6 +27,7 @@ export class ScriptThread {
   readonly #port: MessagePort;
   readonly #bell = new SharedArrayBuffer(4);
   readonly #output = createOutputMemory();
+  readonly #settings: MachineSettings;
   readonly #service: StateService | undefined;
   readonly #ended: Promise<RunReport>;
   #end!: (report: RunReport) => void;
@@ -29,6 +35,7 @@ export class ScriptThread {
   constructor(settings: MachineSettings, service?: StateService) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
+    this.#settings = settings;
     this.#service = service;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -58,19 +65,25 @@ export class ScriptThread {
   }
 
   /** Runs the script and tells how it ended. Afterwards the thread is gone, and what the script printed is written. */
-  async run(request: RunRequest, { output, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
+  async run(request: RunRequest, { output, stdin, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
     const pump = new OutputPump(this.#output, output);
     const ending = new AbortController();
+    const processes = this.#processes(output);
     const session = this.#service?.session(ending.signal);
     const responder = new Responder(this.#port, new Int32Array(this.#bell), {
       output: () => pump.pump(),
+      ...systemHandlers(stdin, processes, ending.signal),
       ...session?.handlers,
     });
     const release = this.#watch(timeoutSeconds, signal);
     this.#worker.ref();
     this.#worker.postMessage(request);
     try {
-      return await this.#ended;
+      const report = await this.#ended;
+      // What a script leaves running goes on where the script ended as it should, and ends with it where it did not.
+      if (report.error === undefined) processes?.release();
+      else processes?.kill();
+      return report;
     } finally {
       release();
       ending.abort();
@@ -79,6 +92,12 @@ export class ScriptThread {
       await session?.close();
       await pump.finish();
     }
+  }
+
+  #processes(output: OutputSink): ProcessService | null {
+    const { processSpawn, environment } = this.#settings.sandbox;
+    if (!processSpawn) return null;
+    return new ProcessService(output === processOutput ? { environment } : { environment, sink: output });
   }
 
   /** Ends the script when its time is up or the signal says so; whatever it is doing. Returns what stops watching. */

@@ -24,6 +24,7 @@ export interface LuaApi {
   lua_settop(L: Pointer, index: number): void;
   lua_pushvalue(L: Pointer, index: number): void;
   lua_rotate(L: Pointer, index: number, n: number): void;
+  lua_copy(L: Pointer, from: number, to: number): void;
   lua_type(L: Pointer, index: number): number;
   lua_isinteger(L: Pointer, index: number): number;
   lua_toboolean(L: Pointer, index: number): number;
@@ -32,6 +33,10 @@ export interface LuaApi {
   lua_tolstring(L: Pointer, index: number, length: Pointer): Pointer;
   lua_topointer(L: Pointer, index: number): Pointer;
   lua_touserdata(L: Pointer, index: number): Pointer;
+  lua_tothread(L: Pointer, index: number): Pointer;
+  /** The function's index in the function table; 0 where it is no C function. */
+  lua_tocfunction(L: Pointer, index: number): number;
+  lua_iscfunction(L: Pointer, index: number): number;
   lua_rawlen(L: Pointer, index: number): bigint;
   lua_pushnil(L: Pointer): void;
   lua_pushboolean(L: Pointer, value: number): void;

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { copyBytes } from '../util/bytes.js';
 import { isErrno, SystemError } from './errno.js';
 
 /** What an entry of the script's descriptor table can do. Failures are thrown with a `code`, as Node's own calls throw them. */
@@ -6,11 +7,11 @@ export interface OpenFile {
   /** Fills `into` from its start; 0 is the end of the file. May return less than asked for. */
   read(into: Uint8Array): number;
   /**
-   * Takes all of `bytes`.
+   * Takes all bytes from `start` to `end` of the machine's memory. (Not a view of them: making one costs more than the rest of a short write.)
    *
    * @param through the script asked for the bytes to leave the process now: flushed, or unbuffered
    */
-  write(bytes: Uint8Array, through: boolean): void;
+  write(memory: Uint8Array, start: number, end: number, through: boolean): void;
   /** Moves to `offset` bytes from the start (0), from here (1) or from the end (2); returns the new position. */
   seek(offset: number, whence: number): number;
   flush(): void;
@@ -62,18 +63,19 @@ export class DiskFile implements OpenFile {
     return n;
   }
 
-  write(bytes: Uint8Array, through: boolean): void {
+  write(memory: Uint8Array, start: number, end: number, through: boolean): void {
     const buffer = this.#acquire();
+    const length = end - start;
     if (!this.#writing) this.#start = this.#end = 0;
     this.#writing = true;
-    if (this.#end + bytes.length > buffer.length) this.#writeOut();
-    if (bytes.length > buffer.length) {
-      this.#writeAll(bytes);
+    if (this.#end + length > buffer.length) this.#writeOut();
+    if (length > buffer.length) {
+      this.#writeAll(memory.subarray(start, end));
       return;
     }
-    buffer.set(bytes, this.#end);
-    this.#end += bytes.length;
-    this.#position += bytes.length;
+    copyBytes(memory, start, end, buffer, this.#end);
+    this.#end += length;
+    this.#position += length;
     if (through) this.#writeOut();
   }
 
@@ -149,9 +151,8 @@ export class StreamFile implements OpenFile {
     });
   }
 
-  write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; )
-      done += untilReady(() => writeSync(this.#fd, bytes, done, bytes.length - done, null));
+  write(memory: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; ) at += untilReady(() => writeSync(this.#fd, memory, at, end - at, null));
   }
 
   seek(): number {

@@ -19,13 +19,14 @@ const LIBC_BUFFER_BYTES = 1024;
  * on top of it. Every call goes through a {@link FileAccess}, which decides what the script may touch.
  */
 export class HostFs {
-  readonly #access: FileAccess;
+  readonly access: FileAccess;
   readonly #environment: readonly Uint8Array[];
   readonly #descriptors = new Map<number, OpenFile>();
   #vm!: LuaVm;
+  #next: OpenFile | undefined;
 
   constructor(access: FileAccess, streams: StandardStreams, environment: Readonly<Record<string, string>>) {
-    this.#access = access;
+    this.access = access;
     this.#environment = Object.entries(environment).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
     [streams.stdin, streams.stdout, streams.stderr].forEach((file, fd) => {
       this.#descriptors.set(fd, file);
@@ -39,18 +40,31 @@ export class HostFs {
     Object.assign(imports.wasi_snapshot_preview1!, this.#wasi());
   };
 
-  /** Adds an open file (a process's pipe) and returns its descriptor. */
-  add(file: OpenFile): number {
-    if (this.#descriptors.size >= MOST_OPEN_FILES) throw new SystemError('EMFILE');
+  /** Has the next file that is opened, whatever its name, be this one. */
+  openNext(file: OpenFile): void {
+    this.#next = file;
+  }
+
+  #open(path: Buffer, flags: number, mode: number): number {
+    const file = this.#next;
+    this.#next = undefined;
+    return this.#add(file ?? this.access.open(path, flags, mode));
+  }
+
+  #add(file: OpenFile): number {
+    if (this.#descriptors.size >= MOST_OPEN_FILES) {
+      file.close();
+      throw new SystemError('EMFILE');
+    }
     let fd = 3;
     while (this.#descriptors.has(fd)) fd++;
     this.#descriptors.set(fd, file);
     return fd;
   }
 
-  /** Writes out what the script has written so far, as far as it is not in the C library's own buffers. */
-  flush(): void {
-    for (const file of this.#descriptors.values()) file.flush();
+  /** Returns when all that the script has printed is written: what is printed by others after that comes after it. */
+  flushOutput(): void {
+    for (const fd of [1, 2]) this.#descriptors.get(fd)?.flush();
   }
 
   /** Writes everything out and closes all files. What cannot be written is lost, as it is when a process ends. */
@@ -80,10 +94,10 @@ export class HostFs {
 
   // Returns a result, or the negative error number.
   #system(): VmImports[string] {
-    const access = this.#access;
+    const { access } = this;
     const calls: Record<string, SystemCall> = {
       __syscall_openat: (_directory, path, flags, more) =>
-        this.add(access.open(this.#path(path), flags, more === 0 ? 0 : this.#vm.u32[more >> 2]!)),
+        this.#open(this.#path(path), flags, more === 0 ? 0 : this.#vm.u32[more >> 2]!),
       __syscall_unlinkat: (_directory, path) => access.unlink(this.#path(path)),
       __syscall_rmdir: (path) => access.rmdir(this.#path(path)),
       __syscall_renameat: (_from, from, _to, to) => access.rename(this.#path(from), this.#path(to)),
@@ -133,41 +147,33 @@ export class HostFs {
 
   #write(fd: number, vectors: number, count: number, written: number): void {
     const file = this.#file(fd);
-    const total = this.#total(vectors, count);
+    const { u8, u32 } = this.#vm;
+    const first = vectors >> 2;
+    let total = 0;
+    for (let i = 0; i < count; i++) total += u32[first + 2 * i + 1]!;
     // fflush writes its buffer and nothing after it; an unbuffered write has nothing before it. Both are to leave at once.
     // What remains is the C library's buffer running over, which the file may go on collecting.
-    const through =
-      total <= LIBC_BUFFER_BYTES || this.#length(vectors, 0) === 0 || this.#length(vectors, count - 1) === 0;
+    const through = total <= LIBC_BUFFER_BYTES || u32[first + 1] === 0 || u32[first + 2 * count - 1] === 0;
     for (let i = 0; i < count; i++) {
-      const bytes = this.#vector(vectors, i);
-      if (bytes.length > 0) file.write(bytes, through);
+      const at = u32[first + 2 * i]!;
+      const length = u32[first + 2 * i + 1]!;
+      if (length > 0) file.write(u8, at, at + length, through);
     }
-    this.#vm.u32[written >> 2] = total;
+    u32[written >> 2] = total;
   }
 
   #read(fd: number, vectors: number, count: number, read: number): void {
     const file = this.#file(fd);
+    const { u8, u32 } = this.#vm;
     let total = 0;
-    for (let i = 0; i < count; i++) {
-      const wanted = this.#length(vectors, i);
-      const n = wanted === 0 ? 0 : file.read(this.#vector(vectors, i));
+    for (let i = vectors >> 2; i < (vectors >> 2) + 2 * count; i += 2) {
+      const at = u32[i]!;
+      const wanted = u32[i + 1]!;
+      const n = wanted === 0 ? 0 : file.read(u8.subarray(at, at + wanted));
       total += n;
       if (n < wanted) break;
     }
-    this.#vm.u32[read >> 2] = total;
-  }
-
-  #length = (vectors: number, i: number): number => this.#vm.u32[(vectors >> 2) + 2 * i + 1]!;
-
-  #vector(vectors: number, i: number): Uint8Array {
-    const at = this.#vm.u32[(vectors >> 2) + 2 * i]!;
-    return this.#vm.u8.subarray(at, at + this.#length(vectors, i));
-  }
-
-  #total(vectors: number, count: number): number {
-    let total = 0;
-    for (let i = 0; i < count; i++) total += this.#length(vectors, i);
-    return total;
+    u32[read >> 2] = total;
   }
 
   #path(at: number): Buffer {

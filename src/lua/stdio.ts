@@ -11,23 +11,23 @@ const NEWLINE = 0x0a;
 export class OutputFile implements OpenFile {
   readonly #writer: OutputWriter;
   readonly #stream: OutputStream;
-  readonly #eager: 'always' | 'lines' | 'never';
+  /** When the host is asked to write at once: with every write (stderr), with every line (a terminal), or never, when it finds time. */
+  eager: 'always' | 'lines' | 'never';
 
-  /** @param eager when the host is asked to write at once: with every write (stderr), with every line (a terminal), or when it finds time */
-  constructor(writer: OutputWriter, stream: OutputStream, eager: 'always' | 'lines' | 'never') {
+  constructor(writer: OutputWriter, stream: OutputStream, eager: OutputFile['eager']) {
     this.#writer = writer;
     this.#stream = stream;
-    this.#eager = eager;
+    this.eager = eager;
   }
 
   read(): number {
     throw new SystemError('EBADF');
   }
 
-  write(bytes: Uint8Array): void {
-    this.#writer.write(this.#stream, bytes);
+  write(memory: Uint8Array, start: number, end: number): void {
+    this.#writer.write(this.#stream, memory, start, end);
     if (this.#writer.closed) throw new ScriptExit(BROKEN_PIPE_EXIT);
-    if (this.#eager === 'always' || (this.#eager === 'lines' && bytes.includes(NEWLINE))) this.#writer.push();
+    if (this.eager === 'always' || (this.eager === 'lines' && memory[end - 1] === NEWLINE)) this.#writer.push();
   }
 
   seek(): number {

@@ -91,6 +91,11 @@ export class LuaVm {
     return index;
   }
 
+  /** A C function of the machine by its index in the function table: calls it in the frame of the function that calls this. */
+  tableFunction(index: number): HostFunction {
+    return this.lua.__indirect_function_table.get(index) as HostFunction;
+  }
+
   /** Registers and pushes. */
   pushFunction(L: Pointer, fn: HostFunction): void {
     this.lua.lua_pushcclosure(L, this.register(fn), 0);
@@ -168,6 +173,12 @@ export class LuaVm {
   bytes(L: Pointer, index: number): Uint8Array {
     const at = this.lua.lua_tolstring(L, index, this.scratch);
     return at === 0 ? new Uint8Array() : this.u8.slice(at, at + this.u32[this.scratch >> 2]!);
+  }
+
+  /** The string argument of a host function as C functions see it: up to the first NUL. Raises Lua's error where it is none. */
+  checkCString(L: Pointer, argument: number): Uint8Array {
+    const at = this.lua.luaL_checklstring(L, argument, 0);
+    return this.u8.slice(at, this.u8.indexOf(0, at));
   }
 
   /** The same as text; bytes that are not UTF-8 become U+FFFD. */

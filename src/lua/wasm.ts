@@ -6,6 +6,7 @@ export interface WasmMemory {
 }
 
 export interface WasmTable {
+  get(index: number): unknown;
   grow(by: number): number;
   set(index: number, fn: unknown): void;
 }

@@ -25,6 +25,14 @@ export function printable(bytes: Bytes): string {
   return out;
 }
 
+const SHORT = 64;
+
+/** Copies `from[start..end)` to `to[at..)`. A few bytes are copied one by one, which is faster than making a view of them. */
+export function copyBytes(from: Bytes, start: number, end: number, to: Bytes, at: number): void {
+  if (end - start > SHORT) to.set(from.subarray(start, end), at);
+  else for (let i = start; i < end; i++) to[at++] = from[i]!;
+}
+
 /** Byte order, as `memcmp` has it: negative, zero or positive. */
 export const compareBytes = (a: Bytes, b: Bytes): number => Buffer.compare(a, b);
 

@@ -1,11 +1,18 @@
+import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Caller } from '../channel/caller.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
-import type { RunReport, RunRequest, ScriptFailure, WorkerStart } from '../channel/start.js';
+import type { RunReport, RunRequest, SandboxSettings, ScriptFailure, WorkerStart } from '../channel/start.js';
+import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
-import { createVm, type ImportPatch, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
+import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js';
+import { HostFs } from '../lua/hostfs.js';
+import { Jail } from '../lua/jail.js';
+import { InputFile, OutputFile } from '../lua/stdio.js';
+import { installStdlib, searchFirst } from '../lua/stdlib.js';
+import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */
@@ -20,33 +27,37 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   setFlagsFromString('--no-wasm-dynamic-tiering');
   const caller = new Caller(start.port, new Int32Array(start.bell));
   const output = new OutputWriter(start.output, () => caller.notify('output'));
-  const vm = await createVm([printing(output)]);
+  const system = systemPort((operation, args) => caller.call(operation, args));
+  const { sandbox } = start.settings;
+  const stdout = new OutputFile(output, 1, 'never');
+  const stdin = new InputFile(() => {
+    stdout.flush();
+    return system.readStdin();
+  });
+  const streams = { stdin, stdout, stderr: new OutputFile(output, 2, 'always') };
+  const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
+  const vm = await createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
-  return { run: (request) => report(() => runScript(vm, request)) };
-}
-
-function printing(output: OutputWriter): ImportPatch {
-  return (imports, vm) => {
-    imports.wasi_snapshot_preview1!.fd_write = (fd: number, vectors: number, count: number, written: number) => {
-      let total = 0;
-      for (let i = 0; i < count; i++) {
-        const at = vm.u32[(vectors >> 2) + 2 * i]!;
-        const length = vm.u32[(vectors >> 2) + 2 * i + 1]!;
-        output.write(fd as 1 | 2, vm.u8.subarray(at, at + length));
-        total += length;
-      }
-      vm.u32[written >> 2] = total;
-      return 0;
-    };
+  installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
+  const run = (request: RunRequest) => {
+    if (request.interactive) stdout.eager = 'lines';
+    runScript(vm, fs, request);
   };
+  return { run: (request) => report(() => run(request)) };
 }
 
-function runScript(vm: LuaVm, request: RunRequest): void {
+function fileAccess({ fileAccess, allowedPaths }: SandboxSettings): FileAccess {
+  if (!fileAccess) return noFiles;
+  return allowedPaths.length === 0 ? wholeFileSystem : new Jail(allowedPaths);
+}
+
+function runScript(vm: LuaVm, fs: HostFs, request: RunRequest): void {
   vm.setUp((L) => setArgumentTable(vm, L, request));
+  if (request.chunkName.startsWith('@')) searchFirst(vm, dirname(request.chunkName.slice(1)));
   try {
     runChunk(vm, request);
   } finally {
-    vm.lua.fflush(0);
+    fs.close();
   }
 }
 

@@ -48,7 +48,7 @@ function read(path: string): string {
 
 function write(path: string, flags = CREATE): void {
   const file = jail.open(bytes(path), flags, 0o644);
-  file.write(Buffer.from('written'), false);
+  file.write(Buffer.from('written'), 0, 7, false);
   file.close();
 }
 

@@ -60,8 +60,8 @@ class MemoryFile implements OpenFile {
     return 0;
   }
 
-  write(bytes: Uint8Array): void {
-    this.#chunks.push(Uint8Array.from(bytes));
+  write(memory: Uint8Array, start: number, end: number): void {
+    this.#chunks.push(memory.slice(start, end));
   }
 
   seek(): number {

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { SystemPort } from '../channel/system.js';
+import { TYPE } from './api.js';
+import { guardDebug } from './debug-guard.js';
+import { isErrno } from './errno.js';
+import type { HostFs } from './hostfs.js';
+import { Library } from './library.js';
+import { Processes, refusedProcess } from './processes.js';
+import type { HostFunction, LuaVm } from './vm.js';
+
+export interface StdlibOptions {
+  /** `safe` leaves out what reaches the system: `io`, most of `os`, `debug`. */
+  level: 'full' | 'safe';
+  /** How processes are started; null: not at all. */
+  processes: SystemPort | null;
+}
+
+/** What `safe` takes away; `true` a whole library. */
+const NOT_SAFE: Readonly<Record<string, readonly string[] | true>> = {
+  io: true,
+  debug: true,
+  os: ['execute', 'exit', 'remove', 'rename', 'tmpname', 'getenv'],
+};
+
+/**
+ * Makes the stock libraries what scripts get, after `luaL_openlibs`: code is loaded from text only, nothing can be linked in, `debug` cannot reach
+ * into C functions, and what the C library only pretends to do (`os.clock`, `os.setlocale`, `os.tmpname`, processes) is real.
+ * `docs/sandbox.md` has the result, function by function.
+ */
+export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): void {
+  vm.setUp((L) => {
+    const library = new Library(vm, L);
+    library.wrap('_G', 'load', (load) => textOnly(vm, load, 3));
+    library.wrap('_G', 'loadfile', (loadfile) => textOnly(vm, loadfile, 2));
+    library.run(DOFILE);
+    library.set('os', 'clock', clock(vm));
+    library.set('os', 'setlocale', setlocale(vm));
+    library.set('os', 'tmpname', tmpname(vm, fs));
+    if (options.processes === null) {
+      library.set('os', 'execute', refusedProcess(vm));
+      library.set('io', 'popen', refusedProcess(vm));
+    } else {
+      const processes = new Processes(vm, fs, options.processes);
+      library.set('os', 'execute', processes.execute);
+      library.set('io', 'popen', processes.popen(library.original('io', 'open')));
+    }
+    guardDebug(vm, library);
+    library.run(PACKAGE);
+    if (options.level === 'safe') for (const [name, fields] of Object.entries(NOT_SAFE)) library.remove(name, fields);
+  });
+}
+
+/** stdout has its buffer outside the machine: a second one inside would be lost when the script is ended from outside. */
+const PACKAGE = `
+  io.stdout:setvbuf('no')
+  package.loadlib, package.cpath = nil, ''
+  package.searchers[3], package.searchers[4] = nil, nil`;
+
+/** Has `require` look in a directory before anywhere else. */
+export function searchFirst(vm: LuaVm, directory: string): void {
+  // Such a name cannot be written in a search path.
+  if (/[;?]/.test(directory)) return;
+  const SEARCH = `local directory = ... package.path = directory .. '/?.lua;' .. directory .. '/?/init.lua;' .. package.path`;
+  vm.setUp((L) => new Library(vm, L).run(SEARCH, directory));
+}
+
+// The stock one would accept a binary chunk from stdin.
+const DOFILE = `
+  local loadfile, error = loadfile, error
+  function dofile(name)
+    local chunk, message = loadfile(name)
+    if not chunk then error(message, 0) end
+    return chunk()
+  end`;
+
+/**
+ * `load` or `loadfile` for text only: mutated bytecode corrupts the machine.
+ *
+ * @param modeAt which argument is the mode
+ */
+const textOnly =
+  (vm: LuaVm, load: HostFunction, modeAt: number): HostFunction =>
+  (L) => {
+    const { lua } = vm;
+    const given = lua.lua_gettop(L);
+    if (given === 0 && modeAt === 3) return load(L);
+    if (given < modeAt) lua.lua_settop(L, modeAt);
+    const type = lua.lua_type(L, modeAt);
+    if (type === TYPE.nil || type === TYPE.string) {
+      const wanted = type === TYPE.nil ? 't' : vm.text(L, modeAt);
+      vm.pushText(L, wanted.includes('t') ? 't' : '');
+      lua.lua_copy(L, -1, modeAt);
+      lua.lua_settop(L, -2);
+    }
+    return load(L);
+  };
+
+/** CPU seconds, of this thread where Node can tell, else of the process; counted from here, as `clock` counts from the program's start. */
+function clock(vm: LuaVm): HostFunction {
+  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
+  const usage = threadCpuUsage?.bind(process) ?? process.cpuUsage.bind(process);
+  const seconds = () => {
+    const { user, system } = usage();
+    return (user + system) / 1e6;
+  };
+  const start = seconds();
+  return (L) => {
+    vm.lua.lua_pushnumber(L, seconds() - start);
+    return 1;
+  };
+}
+
+const CATEGORIES = ['all', 'collate', 'ctype', 'monetary', 'numeric', 'time'];
+
+/** There is one locale, `C`, and no other is claimed to have been set. */
+const setlocale =
+  (vm: LuaVm): HostFunction =>
+  (L) => {
+    const { lua } = vm;
+    const text = (at: number, otherwise: string) =>
+      lua.lua_type(L, at) <= 0 ? otherwise : Buffer.from(vm.checkCString(L, at)).toString('latin1');
+    const locale = text(1, 'C');
+    const category = text(2, 'all');
+    if (!CATEGORIES.includes(category)) return lua.luaL_argerror(L, 2, vm.message(`invalid option '${category}'`));
+    if (['', 'C', 'POSIX'].includes(locale)) vm.pushText(L, 'C');
+    else lua.lua_pushnil(L);
+    return 1;
+  };
+
+const ATTEMPTS = 10;
+
+/** Creates the file, so that the name is taken: only a name, as C's `tmpnam` gives it, could be somebody else's by the time it is used. */
+const tmpname =
+  (vm: LuaVm, fs: HostFs): HostFunction =>
+  (L) => {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const name = `/tmp/lua_${randomBytes(6).toString('base64url')}`;
+      try {
+        fs.access.open(Buffer.from(name), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600).close();
+        vm.pushText(L, name);
+        return 1;
+      } catch (error) {
+        if (!isErrno(error, 'EEXIST')) break;
+      }
+    }
+    return vm.raise(L, 'unable to generate a unique filename');
+  };
