@@ -1,7 +1,26 @@
 import type { LoadedConfig } from '../config/load.js';
 import { toLlmspellError } from '../errors.js';
-import type { GlobalOptions } from './globals.js';
 import { Output } from './output.js';
+
+/** What every command takes, before and after its name. */
+export interface GlobalOptions {
+  config?: string;
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+  color: boolean;
+  progress: boolean;
+  strict: boolean;
+}
+
+export const DEFAULT_OPTIONS: GlobalOptions = {
+  json: false,
+  quiet: false,
+  verbose: false,
+  color: true,
+  progress: true,
+  strict: false,
+};
 
 /** What a command is given besides its own arguments and options. */
 export interface Context {

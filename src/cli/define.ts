@@ -44,16 +44,22 @@ export function usageError(error: CommanderError, command: Command): Error {
   if (error.exitCode === 0) return error;
   const path = pathOf(command);
   if (error.code === 'commander.help')
-    return new LlmspellError('USAGE', `${path} needs a command`, { hint: command.helpInformation().trimEnd() });
+    return new LlmspellError('USAGE', `\`${path}\` needs a command.`, { hint: command.helpInformation().trimEnd() });
   const hint = `Run \`${path} --help\` to see how it is used.`;
-  return new LlmspellError('USAGE', `${sentenceOf(error)}${suggestion(error, command)}`, { hint });
+  return new LlmspellError('USAGE', `${sentenceOf(error)}${suggestion(error, command) ?? '.'}`, { hint });
 }
 
-const sentenceOf = ({ message }: CommanderError): string =>
-  message.replace(/^error: /, '').replace(/\n\(Did you mean.*\)$/, '');
+/** The parser's sentence without its preamble, its own suggestion and its full stop. */
+function sentenceOf({ message }: CommanderError): string {
+  const sentence = message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean.*\)$/, '')
+    .replace(/\.$/, '');
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
 
 /** The nearest right name. (The parser's own suggestion does not know the options that the help leaves out.) */
-function suggestion({ code, message }: CommanderError, command: Command): string {
+function suggestion({ code, message }: CommanderError, command: Command): string | undefined {
   const given = /'([^'=]+)/.exec(message)?.[1] ?? '';
   const names =
     code === 'commander.unknownOption'
@@ -62,7 +68,7 @@ function suggestion({ code, message }: CommanderError, command: Command): string
         ? command.commands.map((inner) => inner.name())
         : [];
   const meant = nearest(given, names);
-  return meant === undefined ? '' : `; did you mean '${meant}'?`;
+  return meant === undefined ? undefined : `; did you mean '${meant}'?`;
 }
 
 const pathOf = (command: Command): string =>

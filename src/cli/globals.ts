@@ -1,15 +1,5 @@
 import { type Command, Option } from 'commander';
-
-/** What every command takes, before and after its name. */
-export interface GlobalOptions {
-  config?: string;
-  json: boolean;
-  quiet: boolean;
-  verbose: boolean;
-  color: boolean;
-  progress: boolean;
-  strict: boolean;
-}
+import type { GlobalOptions } from './context.js';
 
 /** Thrown while parsing: the version was asked for, nothing else is to be done. */
 export class VersionAsked extends Error {}

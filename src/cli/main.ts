@@ -1,7 +1,7 @@
 import { toLlmspellError } from '../errors.js';
 import { stopOnSignals } from './signals.js';
 
-/** The exit code of one command line. Every module is loaded when it is needed: the start of a script waits for all of them. */
+/** The exit code of one command line. Modules are loaded when they are needed: the start of a script waits for all of them. */
 async function main(argv: readonly string[]): Promise<number> {
   const stop = stopOnSignals((exitCode) => process.exit(exitCode));
   try {
@@ -12,7 +12,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** The commonest command line, a script without options of ours, needs no parser. */
 async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const [command, file, ...args] = argv;
+  if (command === 'run' && file !== undefined && !file.startsWith('-')) {
+    const { runPlainly } = await import('./commands/run.js');
+    return runPlainly(file, args, signal);
+  }
   const { runCommandLine } = await import('./command-line.js');
   return runCommandLine(argv, signal);
 }

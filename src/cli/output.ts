@@ -1,5 +1,5 @@
 import pico from 'picocolors';
-import { LlmspellError, toLlmspellError, toPlainError } from '../errors.js';
+import { LlmspellError, type PlainError, toLlmspellError, toPlainError } from '../errors.js';
 
 export type Style = ReturnType<typeof pico.createColors>;
 
@@ -45,12 +45,18 @@ export class Output {
     if (this.#options.verbose) write(process.stderr, message);
   }
 
-  /** What failed, and what to do; `document` is added to what programs get. */
-  error(given: unknown, document: object = {}): void {
+  /** What failed, and what to do. */
+  error(given: unknown): void {
     const error = toLlmspellError(given);
-    if (this.json) write(process.stdout, JSON.stringify({ error: toPlainError(error), ...document }, null, 2));
-    else write(process.stderr, errorText(error, this.#style(process.stderr)));
+    this.failure(toPlainError(error));
     if (this.#options.verbose) write(process.stderr, stackOf(error));
+  }
+
+  /** As `error`; programs get `document` as well, people the traceback of a script. */
+  failure(error: PlainError & { traceback?: string }, document: object = {}): void {
+    const { code, message, hint, traceback } = error;
+    if (this.json) write(process.stdout, JSON.stringify({ error: { code, message, hint }, ...document }, null, 2));
+    else write(process.stderr, failureText({ code, message, hint }, traceback, this.#style(process.stderr)));
   }
 
   #style(stream: NodeJS.WriteStream): Style {
@@ -62,10 +68,11 @@ export class Output {
 const isInteractive = (stream: NodeJS.WriteStream, env: OutputOptions['env']): boolean =>
   stream.isTTY === true && !env.NO_COLOR && !env.CI && env.TERM !== 'dumb';
 
-/** Without a hint where the message tells all: the error of a script. */
-function errorText(error: LlmspellError, style: Style): string {
-  const what = `${style.red('llmspell:')} ${error.message}`;
-  return error.code === 'SCRIPT_ERROR' || error.code === 'SCRIPT_SYNTAX' ? what : `${what}\n${style.dim(error.hint)}`;
+/** What Lua itself says of a script tells all: there is no hint below it. */
+function failureText({ code, message, hint }: PlainError, traceback: string | undefined, style: Style): string {
+  const ofScript = code === 'SCRIPT_ERROR' || code === 'SCRIPT_SYNTAX';
+  const lines = [`${style.red('llmspell:')} ${message}`, traceback, ofScript ? undefined : style.dim(hint)];
+  return lines.filter((line) => line !== undefined && line !== '').join('\n');
 }
 
 function stackOf(error: LlmspellError): string {
@@ -92,5 +99,5 @@ function write(stream: NodeJS.WriteStream, text: string): void {
 export async function flushOutput(): Promise<void> {
   await Promise.all([...opened].map((stream) => new Promise((resolve) => stream.write('', resolve))));
   if (!failure) return;
-  throw new LlmspellError('OUTPUT_FAILED', `the output could not be written: ${failure.message}`);
+  throw new LlmspellError('OUTPUT_FAILED', `The output could not be written: ${failure.message}.`);
 }

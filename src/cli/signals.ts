@@ -15,7 +15,7 @@ export function stopOnSignals(exit: (exitCode: number) => void): Stop {
   const controller = new AbortController();
   const overdue = new Promise<never>((_, reject) => {
     const onSignal = (name: NodeJS.Signals) => {
-      const reason = new LlmspellError('ABORTED', `interrupted by ${name}`);
+      const reason = new LlmspellError('ABORTED', `Interrupted by ${name}.`);
       if (controller.signal.aborted) exit(reason.exitCode);
       controller.abort(reason);
       setTimeout(() => reject(reason), GRACE_MS).unref();

@@ -145,7 +145,7 @@ const isSection = (value: unknown): value is object =>
 function readToml(file: string, cwd: string): string {
   const shown = displayPath(file, cwd);
   const text = textOf(readBytes(file, shown));
-  if (text === undefined) throw new LlmspellError('CONFIG_INVALID', `${shown} is not UTF-8 text`, { subject: file });
+  if (text === undefined) throw new LlmspellError('CONFIG_INVALID', `${shown} is not UTF-8 text.`, { subject: file });
   return text.replace(/^\uFEFF/, '');
 }
 
@@ -153,8 +153,8 @@ function readBytes(file: string, shown: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (error) {
-    const reason = errnoOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${errnoOf(error)})`;
-    throw new LlmspellError('CONFIG_NOT_FOUND', `the configuration file ${shown} ${reason}`, {
+    const reason = errnoOf(error) === 'ENOENT' ? 'does not exist.' : `cannot be read (${errnoOf(error)}).`;
+    throw new LlmspellError('CONFIG_NOT_FOUND', `The configuration file ${shown} ${reason}`, {
       subject: file,
       cause: error,
     });

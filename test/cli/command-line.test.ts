@@ -9,13 +9,13 @@ beforeEach(async () => {
 
 describe('wrong use exits 2, with one sentence and what to do', () => {
   test.each([
-    [['confgi', 'show'], "unknown command 'confgi'; did you mean 'config'?", '`llmspell --help`'],
-    [['config', 'shwo'], "unknown command 'shwo'; did you mean 'show'?", '`llmspell config --help`'],
-    [['config', 'show', '--jsno'], "unknown option '--jsno'; did you mean '--json'?", '`llmspell config show --help`'],
-    [['config', 'show', '--zzzzzz'], "unknown option '--zzzzzz'", '`llmspell config show --help`'],
-    [['config', 'show', '--config'], "option '-c, --config <file>' argument missing", '`llmspell config show --help`'],
-    [['config', 'check', 'a', 'b'], 'too many arguments', '`llmspell config check --help`'],
-    [['config'], 'llmspell config needs a command', 'check [options] [file]'],
+    [['confgi', 'show'], "Unknown command 'confgi'; did you mean 'config'?", '`llmspell --help`'],
+    [['config', 'shwo'], "Unknown command 'shwo'; did you mean 'show'?", '`llmspell config --help`'],
+    [['config', 'show', '--jsno'], "Unknown option '--jsno'; did you mean '--json'?", '`llmspell config show --help`'],
+    [['config', 'show', '--zzzzzz'], "Unknown option '--zzzzzz'", '`llmspell config show --help`'],
+    [['config', 'show', '--config'], "Option '-c, --config <file>' argument missing", '`llmspell config show --help`'],
+    [['config', 'check', 'a', 'b'], 'Too many arguments', '`llmspell config check --help`'],
+    [['config'], '`llmspell config` needs a command.', 'check [options] [file]'],
   ])('%j', async (args, sentence, hint) => {
     const { code, stdout, stderr } = await cli.run(args);
     expect(stderr).toContain(`llmspell: ${sentence}`);
@@ -29,7 +29,7 @@ describe('wrong use exits 2, with one sentence and what to do', () => {
       const { code, stdout, stderr } = await cli.run(['config', 'shwo', ...form]);
       expect(JSON.parse(stdout).error).toEqual({
         code: 'USAGE',
-        message: "unknown command 'shwo'; did you mean 'show'?",
+        message: "Unknown command 'shwo'; did you mean 'show'?",
         hint: 'Run `llmspell config --help` to see how it is used.',
       });
       expect([code, stderr]).toEqual([2, '']);
@@ -58,7 +58,7 @@ test('help goes to stdout and shows an example; the version is the package’s',
 test('a stack is shown with --verbose and otherwise not', async () => {
   const plain = await cli.run(['config', 'show', '-c', 'gone.toml']);
   expect(plain.stderr).toBe(
-    'llmspell: the configuration file gone.toml does not exist\n' +
+    'llmspell: The configuration file gone.toml does not exist.\n' +
       'Check the path, or run `llmspell config init` to write a configuration file.\n',
   );
   const verbose = await cli.run(['config', 'show', '-c', 'gone.toml', '--verbose']);
@@ -70,7 +70,7 @@ test('a full disk behind stdout is an error, a reader that has gone is none', as
   const command = `"${process.execPath}" "${cli.bin}" config show`;
   const full = spawnSync('sh', ['-c', `${command} > /dev/full`], { cwd: cli.cwd, encoding: 'utf8' });
   expect(full.status).toBe(1);
-  expect(full.stderr).toContain('the output could not be written: ENOSPC');
+  expect(full.stderr).toContain('The output could not be written: ENOSPC');
   const gone = spawnSync('bash', ['-c', `${command} | true; exit "\${PIPESTATUS[0]}"`], {
     cwd: cli.cwd,
     encoding: 'utf8',

@@ -71,7 +71,7 @@ describe('where it is looked for', () => {
   test('a named file that is not there is an error and not the defaults', async () => {
     await expect(load({ path: 'gone.toml' })).rejects.toMatchObject({
       code: 'CONFIG_NOT_FOUND',
-      message: `the configuration file gone.toml does not exist`,
+      message: `The configuration file gone.toml does not exist.`,
     });
     await expect(load({ path: '.' })).rejects.toMatchObject({ code: 'CONFIG_NOT_FOUND' });
   });
@@ -208,7 +208,7 @@ describe('what is wrong is told with its place', () => {
 
   test('a file that is not UTF-8', async () => {
     await write(Uint8Array.of(0x23, 0xff));
-    await expect(load()).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: 'llmspell.toml is not UTF-8 text' });
+    await expect(load()).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: 'llmspell.toml is not UTF-8 text.' });
   });
 });
 

@@ -65,14 +65,14 @@ export async function init({ cwd, out }: Context, [given]: string[], { force }: 
   const file = resolve(cwd, given ?? 'llmspell.toml');
   const shown = displayPath(file, cwd);
   if (existsSync(file) && !force)
-    throw new LlmspellError('USAGE', `${shown} is there already`, {
+    throw new LlmspellError('USAGE', `${shown} is there already.`, {
       subject: file,
       hint: 'Name another file, or replace it with --force.',
     });
   try {
     await atomicWrite(file, (handle) => handle.writeFile(commentedConfig()));
   } catch (error) {
-    throw new LlmspellError('USAGE', `${shown} cannot be written (${errnoOf(error)})`, {
+    throw new LlmspellError('USAGE', `${shown} cannot be written (${errnoOf(error)}).`, {
       subject: file,
       cause: error,
       hint: 'Name a file in a directory that exists and that you may write to.',

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+
+/** What the arguments and options of the command line mean; a wrong one is a mistake of use. */
+
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d/.test(text) || !(value >= 0 && value <= 2_000_000))
+    throw new InvalidArgumentError('It is not a number of seconds.');
+  return value;
+}
+
+export function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It is not a whole number.');
+  return value;
+}
+
+/** `512`, `64K`, `64M`, `1G` (powers of 1024; `KiB`, `MB`, … mean the same). */
+export function byteSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(text) ?? [];
+  const value = Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It is not a size such as 64M.');
+  return value;
+}
+
+export type Capability = 'file' | 'process';
+
+export function capability(text: string, earlier: readonly Capability[] = []): readonly Capability[] {
+  if (text !== 'file' && text !== 'process') throw new InvalidArgumentError('Allowed choices are file, process.');
+  return [...earlier, text];
+}
+
+/** Options that may be given several times. */
+export const repeated = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];

@@ -1,0 +1,80 @@
+import { Host } from '../../host/host.js';
+import type { Overrides } from '../../host/machine-settings.js';
+import type { Capability } from '../arguments.js';
+import { OutputCapture } from '../capture.js';
+import { type Context, createContext, DEFAULT_OPTIONS, execute, readConfig } from '../context.js';
+import { flushOutput } from '../output.js';
+
+export interface RunFlags {
+  /** Seconds. */
+  timeout?: number;
+  maxInstructions?: number;
+  /** Bytes. */
+  memoryLimit?: number;
+  allow?: readonly Capability[];
+  deny?: readonly Capability[];
+  readonly?: boolean;
+}
+
+interface Script {
+  path?: string;
+  source?: Uint8Array | string;
+  chunkName?: string;
+  scriptName: string;
+  args: string[];
+}
+
+/** Runs a script file, or standard input where it is `-`. */
+export async function run(context: Context, [file = '', ...args]: string[], flags: RunFlags): Promise<number> {
+  const script = file === '-' ? { source: await standardInput(), chunkName: '=stdin' } : { path: file };
+  return runScript(context, { ...script, scriptName: file, args }, flags);
+}
+
+/** As `run` with none of our options; resolves with the exit code, whatever happens. */
+export async function runPlainly(file: string, args: string[], signal: AbortSignal): Promise<number> {
+  const exitCode = await execute(run, createContext(DEFAULT_OPTIONS, signal), [file, ...args], {});
+  await flushOutput();
+  return exitCode;
+}
+
+/** Runs Lua code from the command line. */
+export async function exec(context: Context, [source = '', ...args]: string[], flags: RunFlags): Promise<number> {
+  return runScript(context, { source, chunkName: '=(command line)', scriptName: 'exec', args }, flags);
+}
+
+async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
+  const { config } = await readConfig(context);
+  await using host = new Host({ config, readOnly: flags.readonly ?? false });
+  // A program that asks for JSON gets what the script printed inside the one document.
+  const capture = context.out.json ? new OutputCapture() : undefined;
+  const { error, exitCode, durationMs } = await host.run({
+    ...script,
+    signal: context.signal,
+    overrides: overridesOf(flags),
+    ...(flags.timeout !== undefined && { timeoutSeconds: flags.timeout }),
+    ...(capture && { output: capture.sink }),
+  });
+  const document = { exit_code: exitCode, duration_ms: Math.round(durationMs), ...capture?.document() };
+  if (error) context.out.failure(error, { ...document, traceback: error.traceback });
+  else if (capture) context.out.result(document, () => '');
+  return exitCode;
+}
+
+/** What the command line says instead of the configuration. */
+function overridesOf({ allow = [], deny = [], memoryLimit, maxInstructions }: RunFlags): Overrides {
+  const of = (capability: Capability) =>
+    deny.includes(capability) ? false : allow.includes(capability) ? true : undefined;
+  const [allowFileAccess, allowProcessSpawn] = [of('file'), of('process')];
+  return {
+    ...(memoryLimit !== undefined && { memoryLimitBytes: memoryLimit }),
+    ...(maxInstructions !== undefined && { maxInstructions }),
+    ...(allowFileAccess !== undefined && { allowFileAccess }),
+    ...(allowProcessSpawn !== undefined && { allowProcessSpawn }),
+  };
+}
+
+async function standardInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}

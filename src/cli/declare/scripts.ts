@@ -1,0 +1,32 @@
+import { type Command, Option } from 'commander';
+import { byteSize, capability, count, seconds } from '../arguments.js';
+import { act, define, type Invocation } from '../define.js';
+
+export function declareScripts(program: Command, invocation: Invocation): void {
+  const run = define(program, {
+    usage: 'run <file> [args...]',
+    summary: 'run a Lua script (- reads it from standard input); what follows the file belongs to the script',
+    examples: ['llmspell run script.lua', 'llmspell run --timeout 10 --deny file script.lua --its-own option'],
+  });
+  act(withLimits(run), invocation, async () => (await import('../commands/run.js')).run);
+  const exec = define(program, {
+    usage: 'exec <code> [args...]',
+    summary: 'run Lua code given as an argument; what follows it belongs to the code',
+    examples: [`llmspell exec 'State.set("greeting", ...)' hello`, `llmspell exec 'print(State.get("greeting"))'`],
+  });
+  act(withLimits(exec), invocation, async () => (await import('../commands/run.js')).exec);
+}
+
+const withLimits = (command: Command): Command =>
+  command
+    .passThroughOptions()
+    .option('--timeout <seconds>', 'end the script after so many seconds; 0: never', seconds)
+    .option('--max-instructions <n>', 'end the script after so many VM instructions; 0: never', count)
+    .option('--memory-limit <size>', "how large the script's Lua heap may grow (64M, 1G); 0: as it likes", byteSize)
+    .addOption(
+      new Option('--allow <what>', 'let the script reach: file, process (may be repeated)').argParser(capability),
+    )
+    .addOption(
+      new Option('--deny <what>', 'do not let the script reach: file, process (may be repeated)').argParser(capability),
+    )
+    .option('--readonly', 'state cannot be changed');

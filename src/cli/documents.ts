@@ -1,0 +1,58 @@
+import type { BackupRecord, CleanupResult, EntryName, ValidationResult } from '../backup/types.js';
+import type { RestoreResult } from '../recovery/types.js';
+import { printable } from '../util/bytes.js';
+
+/** What programs get of backups with `--json`: the names are those that scripts know them by. Times are Unix milliseconds and seconds. */
+
+export const backupDocument = (backup: BackupRecord) => ({
+  id: backup.id,
+  created_at: Math.floor(backup.createdAtMs / 1000),
+  created_at_ms: backup.createdAtMs,
+  is_incremental: backup.isIncremental,
+  parent_id: backup.parentId ?? null,
+  size_bytes: backup.sizeBytes,
+  uncompressed_bytes: backup.uncompressedBytes,
+  entry_count: backup.entryCount,
+  record_count: backup.recordCount,
+  compression: backup.compression.type,
+  encrypted: backup.encrypted,
+  description: backup.description,
+  tags: backup.tags,
+  pinned: backup.pinned,
+  sha256: backup.sha256,
+  damage: backup.damage ?? null,
+});
+
+export const validationDocument = (result: ValidationResult) => ({
+  backup_id: result.backupId,
+  is_valid: result.isValid,
+  checksum_valid: result.checksumValid,
+  integrity_valid: result.integrityValid,
+  chain_valid: result.chainValid,
+  errors: result.errors,
+  warnings: result.warnings,
+  validated_at: Math.floor(result.validatedAtMs / 1000),
+  duration_ms: result.durationMs,
+});
+
+export const cleanupDocument = (result: CleanupResult) => ({
+  dry_run: result.dryRun,
+  deleted_count: result.deletedCount,
+  retained_count: result.retainedCount,
+  space_freed: result.spaceFreedBytes,
+  decisions: result.decisions,
+});
+
+export const restoreDocument = (result: RestoreResult) => ({
+  backup_id: result.backupId ?? null,
+  dry_run: result.dryRun,
+  entries_restored: result.entriesRestored,
+  entries_deleted: result.entriesDeleted,
+  rollback_id: result.rollbackId ?? null,
+  chain: result.chain,
+  restored_to: result.restoredToMs / 1000,
+  duration_ms: result.durationMs,
+  warnings: result.warnings,
+});
+
+export const nameDocument = ({ scope, key }: EntryName) => ({ scope: printable(scope), key: printable(key) });
