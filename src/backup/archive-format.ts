@@ -20,7 +20,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
 export const FRAME_HEADER_BYTES = 20;
 
 /** Of a frame's content before compression. */
-export const MAX_RAW_BYTES = 1024 * 1024;
+export const MAX_RAW_BYTES = 2 * 1024 * 1024;
 /** What the payload begins with: storage 1, raw length 4. */
 export const BODY_HEADER_BYTES = 5;
 /** 16 of authentication where encrypted. */

@@ -5,8 +5,8 @@ import { type Bytes, compareBytes, textOf, utf8 } from '../util/bytes.js';
 import { Damage } from './archive-format.js';
 import { ByteReader, MAX_VARINT_BYTES, writeVarint } from './varint.js';
 
-/** A chunk is closed when it has this many bytes: 256 KiB compress as well as 1 MiB, and less is read for one scope. */
-export const CHUNK_BYTES = 256 * 1024;
+/** A chunk is closed when it has this many bytes: 256 KiB make archives 1.5 % larger, 1 MiB 0.8 % smaller and reading one scope twice the work. */
+export const CHUNK_BYTES = 512 * 1024;
 /** Larger keys do not occur (a scope and a key of 64 KiB each, every byte escaped). */
 const MAX_HEAD_BYTES = 512 * 1024;
 const MAX_VALUE_BYTES = 1024 ** 3;
@@ -15,6 +15,8 @@ const NOTHING: Bytes = new Uint8Array(0);
 /** Some records, ready to be compressed. */
 export interface Chunk {
   raw: Bytes;
+  /** What `raw` is a part of; free again when `raw` is no longer needed. */
+  memory: Buffer;
   /** Records that begin in it. */
   records: number;
   /** Sort key of the record that its first byte belongs to. */
@@ -22,21 +24,15 @@ export interface Chunk {
 }
 
 /**
- * Collects records into one chunk. A chunk is: how many bytes of the value begun in an earlier chunk are still to come, as many of
+ * Collects records into chunks, one after another. A chunk is: how many bytes of the value begun in an earlier chunk are still to come, as many of
  * them as it holds, then records, each a head and a value. Only the last value may go on in the next chunk.
  */
 export class ChunkBuilder {
-  #bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);
-  #at: number;
+  #bytes: Buffer = Buffer.allocUnsafe(CHUNK_BYTES * 2);
+  #at = writeVarint(this.#bytes, 0, 0);
   #records = 0;
   #first: Bytes | undefined;
   #last: Bytes = NOTHING;
-
-  constructor(carried = 0, last: Bytes = NOTHING) {
-    this.#at = writeVarint(this.#bytes, 0, carried);
-    this.#last = last;
-    if (carried > 0) this.#first = last;
-  }
 
   get full(): boolean {
     return this.#at >= CHUNK_BYTES;
@@ -74,13 +70,15 @@ export class ChunkBuilder {
     return from + fits;
   }
 
-  finish(): Chunk {
-    return { raw: this.#bytes.subarray(0, this.#at), records: this.#records, first: this.#first ?? NOTHING };
-  }
-
-  /** The builder of the next chunk, where `carried` bytes of the last record's value are still to come. */
-  next(carried: number): ChunkBuilder {
-    return new ChunkBuilder(carried, this.#last);
+  /** The chunk; the next one begins, with `carried` bytes of the last record's value still to come. `spare` is memory it may use. */
+  take(carried: number, spare: Buffer = Buffer.allocUnsafe(CHUNK_BYTES * 2)): Chunk {
+    const raw = this.#bytes.subarray(0, this.#at);
+    const chunk = { raw, memory: this.#bytes, records: this.#records, first: this.#first ?? NOTHING };
+    this.#bytes = spare;
+    this.#at = writeVarint(spare, 0, carried);
+    this.#records = 0;
+    this.#first = carried > 0 ? this.#last : undefined;
+    return chunk;
   }
 
   #reserve(bytes: number): void {

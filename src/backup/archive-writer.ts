@@ -14,7 +14,7 @@ import {
   headerOf,
   infoOf,
 } from './archive-metadata.js';
-import { ChangeLayout, ChunkBuilder, EntryLayout, type RecordLayout } from './archive-records.js';
+import { ChangeLayout, type Chunk, ChunkBuilder, EntryLayout, type RecordLayout } from './archive-records.js';
 import { codecOf } from './compression.js';
 import { frameCipher, newEncryption } from './encryption.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveSink, ArchiveStart, ArchiveWriter } from './types.js';
@@ -53,8 +53,10 @@ class Writer implements ArchiveWriter {
   readonly #changeLayout: ChangeLayout;
   readonly #hash = createHash('sha256');
   /** Chunks being compressed, in the order they must be written in. */
-  readonly #sealing: { frame: Promise<Buffer>; records: number; first: Bytes }[] = [];
-  #builder = new ChunkBuilder();
+  readonly #sealing: { chunk: Chunk; frame: Promise<Buffer> }[] = [];
+  /** Memory of chunks that have been written, for the next ones: fresh memory costs more than what is done with it. */
+  readonly #spare: Buffer[] = [];
+  readonly #builder = new ChunkBuilder();
   #index = new IndexBuilder(1, 0);
   #written = 0;
   #ordinal = 0;
@@ -128,22 +130,22 @@ class Writer implements ArchiveWriter {
 
   /** Hands the chunk over to be compressed, and begins the next one. */
   async #flush(carried: number): Promise<void> {
-    const chunk = this.#builder.finish();
-    this.#builder = this.#builder.next(carried);
+    const chunk = this.#builder.take(carried, this.#spare.pop());
     this.#uncompressedBytes += chunk.raw.length;
     const frame = this.#box.seal('C', this.#ordinal++, chunk.raw);
     // Awaited in `#writeOldest`; where an earlier failure ends the archive first, nobody else would catch this one.
     frame.catch(() => undefined);
-    this.#sealing.push({ frame, records: chunk.records, first: chunk.first });
+    this.#sealing.push({ chunk, frame });
     if (this.#sealing.length >= IN_FLIGHT) await this.#writeOldest();
   }
 
   async #writeOldest(): Promise<void> {
-    const { frame, records, first } = this.#sealing.shift()!;
+    const { chunk, frame } = this.#sealing.shift()!;
     const bytes = await frame;
+    this.#spare.push(chunk.memory);
     throwIfAborted(this.#options.signal);
     await this.#write(bytes);
-    this.#index.add(bytes.length, records, first);
+    this.#index.add(bytes.length, chunk.records, chunk.first);
   }
 
   async #writeEnd(trailer: Buffer): Promise<string> {
