@@ -38,9 +38,12 @@ export interface Catalog {
   /** Newest first. */
   rollbackPoints: StoredRollbackPoint[];
   restoredFrom?: { backupId: string; seq: number; timeMs: number };
-  /** Generations that nothing points to any more, or not yet: cleared in the background when the store is opened. */
-  garbage: number[];
+  /** What nothing points to any more, or not yet (a generation under construction): cleared when the store is opened. */
+  garbage: Garbage[];
 }
+
+/** All entries of a generation, or the floor of a timeline. */
+export type Garbage = { generation: number } | { timeline: number };
 
 /** The last change on disk. */
 export interface Head {

@@ -1,18 +1,45 @@
 import { LlmspellError } from '../errors.js';
 import { type Bytes, latin1Of, printable, utf8 } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import type { BackendOperation, StateBackend } from './backend.js';
-import { type Documents, liveTimeline, newDocuments, putDocuments, putHead, readDocuments } from './catalog.js';
+import type { BackendOperation, Segment, StateBackend } from './backend.js';
+import {
+  type Catalog,
+  type Documents,
+  liveTimeline,
+  newDocuments,
+  putCatalog,
+  putDocuments,
+  putHead,
+  readDocuments,
+  type Timeline,
+} from './catalog.js';
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
+import { BackendGeneration, buildSegments } from './generation.js';
 import { encodeKey } from './key.js';
-import { concat, generationPrefix, PREFIX_BYTES, SEAL_BYTES, seal, unseal, unsealEntry, userKey } from './layout.js';
+import {
+  allOf,
+  concat,
+  floorPrefix,
+  generationPrefix,
+  PREFIX_BYTES,
+  SEAL_BYTES,
+  seal,
+  unseal,
+  unsealEntry,
+  userKey,
+} from './layout.js';
 import { CommittedSnapshot } from './snapshot.js';
+import { pruned, swapped } from './swap.js';
 import type {
+  ActivatedGeneration,
   Change,
+  GenerationOrigin,
+  GenerationWriter,
   ListOptions,
   LiveSnapshot,
   Position,
   ReadCheck,
+  RollbackPoint,
   StateStore,
   StoredValue,
   StoreOptions,
@@ -67,6 +94,9 @@ class Store implements StateStore {
   #timeMs: number;
   /** The end of the line of writers, where the backend cannot read at once. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Generations under construction: garbage as long as they are not activated, but not yet to be cleared. */
+  readonly #building = new Set<number>();
+  #tidying: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(backend: StateBackend, options: StoreOptions, documents: Documents) {
@@ -83,16 +113,22 @@ class Store implements StateStore {
       durability: options.durability ?? 'interval',
       flushIntervalMs: options.flushIntervalMs ?? 50,
       commit: (group) => this.#commit(group),
-      newGroup: (capacityBytes) => new Group(this.#generation, this.#seq + 1, capacityBytes),
+      newGroup: (capacityBytes) => new Group(this.#timeline, this.#seq + 1, capacityBytes),
     });
+    if (!this.readOnly) this.#tidy();
   }
 
   get storeId(): string {
     return this.#documents.catalog.storeId;
   }
 
-  get #generation(): number {
-    return liveTimeline(this.#documents.catalog).generation;
+  get #timeline(): Timeline {
+    return liveTimeline(this.#documents.catalog);
+  }
+
+  /** What the keys of live entries begin with. */
+  get #prefix(): Bytes {
+    return generationPrefix(this.#timeline.generation);
   }
 
   position(): Position {
@@ -169,16 +205,37 @@ class Store implements StateStore {
     throw notYet();
   }
 
-  async newGeneration(): Promise<never> {
-    throw notYet();
+  async newGeneration(): Promise<GenerationWriter> {
+    this.#assertWritable();
+    const generation = this.#documents.catalog.nextGeneration;
+    await this.#changeCatalog((catalog) => ({
+      ...catalog,
+      nextGeneration: generation + 1,
+      garbage: [...catalog.garbage, { generation }],
+    }));
+    this.#building.add(generation);
+    return new BackendGeneration(this.#backend, generation, {
+      activate: (number, origin) => this.#activate(number, origin),
+      discard: (number) => this.#discard(number),
+    });
   }
 
-  async rollbackPoints(): Promise<never> {
-    throw notYet();
+  async rollbackPoints(): Promise<RollbackPoint[]> {
+    return this.#documents.catalog.rollbackPoints.map(({ id, seq, timeMs, createdAtMs, description }) => ({
+      id,
+      seq,
+      timeMs,
+      createdAtMs,
+      description,
+    }));
   }
 
-  async rollback(_id: string): Promise<never> {
-    throw notYet();
+  async rollback(id: string): Promise<ActivatedGeneration> {
+    this.#assertWritable();
+    const point = this.#documents.catalog.rollbackPoints.find((one) => one.id === id);
+    if (point === undefined) throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id}.`, { subject: id });
+    const position = { storeId: this.storeId, seq: point.seq, timeMs: point.timeMs };
+    return await this.#swap(point.generation, { description: id, rewind: { position } }, []);
   }
 
   async getMeta(name: string): Promise<Bytes | undefined> {
@@ -212,11 +269,110 @@ class Store implements StateStore {
     }
   }
 
+  async #activate(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration> {
+    this.#assertWritable();
+    if (origin.rewind !== undefined) return await this.#swap(generation, origin, []);
+    // The changes are numbered from here on, so whatever is written meanwhile would make them wrong.
+    const { seq } = this.position();
+    const changes = await buildSegments(origin.changes ?? NO_CHANGES, seq + 1, this.#nowMs());
+    if (changes.length > 0) return await this.#swap(generation, { expectedSeq: seq, ...origin }, changes);
+    this.#assertUnchangedSince(origin.expectedSeq ?? seq);
+    await this.#discard(generation);
+    return { seq };
+  }
+
+  /** Makes `generation` the live one, in a commit of its own; everything accepted after it goes there. */
+  async #swap(generation: number, origin: GenerationOrigin, changes: readonly Segment[]): Promise<ActivatedGeneration> {
+    let result: ActivatedGeneration | undefined;
+    await this.#changeCatalog((catalog, group) => {
+      const from = this.position();
+      if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
+      this.#recordSwap(group, origin, changes);
+      const to = this.position();
+      const swap = swapped(catalog, {
+        generation,
+        from,
+        to,
+        description: `before ${origin.description}`,
+        keepOld: origin.keepOld ?? true,
+        restoredFrom: restoredFrom(catalog, origin, to),
+      });
+      result = swap.result;
+      return swap.catalog;
+    });
+    this.#building.delete(generation);
+    this.#tidy();
+    return result!;
+  }
+
+  #recordSwap(group: Group, { description, rewind }: GenerationOrigin, changes: readonly Segment[]): void {
+    this.#timeMs = this.#nowMs();
+    group.lastTimeMs = this.#timeMs;
+    group.segments = changes;
+    this.#seq = changes.at(-1)?.lastSeq ?? this.#seq;
+    if (rewind === undefined) return;
+    const { storeId, seq, timeMs } = rewind.position;
+    group.changes.rewind(this.#timeMs, { storeId, toSeq: seq, toTimeMs: timeMs, source: description });
+    this.#seq++;
+  }
+
+  async #discard(generation: number): Promise<void> {
+    this.#building.delete(generation);
+    this.#tidy();
+  }
+
+  /** In a commit of its own, behind everything accepted before. */
+  async #changeCatalog(change: (catalog: Catalog, group: Group) => Catalog): Promise<void> {
+    await this.#withLookup([], async () => {
+      const before = this.#documents.catalog;
+      try {
+        await this.#queue.insert((group) => {
+          this.#documents.catalog = change(before, group);
+          group.operations.push(putCatalog(this.#documents.catalog));
+        });
+      } catch (error) {
+        this.#documents.catalog = before;
+        throw error;
+      }
+    });
+  }
+
+  /** Clears, in the background, what nothing points to. What is not done when the process ends is done at the next open. */
+  #tidy(): void {
+    this.#tidying = this.#tidying.then(() => this.#collectGarbage()).catch(() => undefined);
+  }
+
+  async #collectGarbage(): Promise<void> {
+    if (pruned(this.#documents.catalog, this.#nowMs()) !== this.#documents.catalog)
+      await this.#changeCatalog((catalog) => pruned(catalog, this.#nowMs()));
+    for (const item of this.#documents.catalog.garbage) {
+      if (this.#closing !== undefined) return;
+      if ('generation' in item && this.#building.has(item.generation)) continue;
+      const prefix = 'generation' in item ? generationPrefix(item.generation) : floorPrefix(item.timeline);
+      await this.#backend.clearRange(allOf(prefix));
+      await this.#changeCatalog((catalog) => ({
+        ...catalog,
+        garbage: catalog.garbage.filter((other) => other !== item),
+      }));
+    }
+  }
+
+  #nowMs(): number {
+    return Math.max(this.#timeMs, this.#clock.nowMs());
+  }
+
+  #assertUnchangedSince(seq: number): void {
+    if (seq !== this.#seq)
+      throw new LlmspellError('RESTORE_FAILED', `The state has changed since change ${seq}: it is at ${this.#seq}.`, {
+        hint: 'Try again; nothing has been changed.',
+      });
+  }
+
   /** Everything accepted so far, as the backend has it. After a failed commit: what it has. */
   async #committed(): Promise<EntrySource> {
     this.#assertOpen();
     if (!this.#queue.hasFailed) await this.#queue.drain();
-    return entriesUnder(this.#backend, generationPrefix(this.#generation));
+    return entriesUnder(this.#backend, this.#prefix);
   }
 
   /**
@@ -241,21 +397,21 @@ class Store implements StateStore {
 
   #lookup(raw: Bytes): StoredValue | undefined {
     return this.#pendingOr(raw, () => {
-      const sealed = this.#backend.getSync!(concat(generationPrefix(this.#generation), raw));
+      const sealed = this.#backend.getSync!(concat(this.#prefix, raw));
       return sealed && this.#unseal(raw, sealed);
     });
   }
 
   async #fetch(raw: Bytes): Promise<StoredValue | undefined> {
-    const sealed = await this.#backend.get(concat(generationPrefix(this.#generation), raw));
+    const sealed = await this.#backend.get(concat(this.#prefix, raw));
     return sealed && this.#unseal(raw, sealed);
   }
 
   /** The newest value accepted and not yet committed, or else what `other` finds. */
   #pendingOr<T>(raw: Bytes, other: () => T): StoredValue | undefined | T {
     const name = latin1Of(raw);
-    for (const { generation, newest, changes } of this.#queue.pending()) {
-      const index = generation === this.#generation ? newest.get(name) : undefined;
+    for (const { timeline, newest, changes } of this.#queue.pending()) {
+      const index = timeline.id === this.#timeline.id ? newest.get(name) : undefined;
       if (index === undefined) continue;
       const sealed = changes.sealedAt(index);
       return sealed && { seq: changes.firstSeq + index, value: sealed.subarray(SEAL_BYTES) };
@@ -266,7 +422,7 @@ class Store implements StateStore {
   /** What a generation was filled with counts as written when it became the live one. */
   #unseal(raw: Bytes, sealed: Bytes): StoredValue {
     const entry = unsealEntry(raw, sealed);
-    const { startSeq } = liveTimeline(this.#documents.catalog);
+    const { startSeq } = this.#timeline;
     return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
   }
 
@@ -287,7 +443,7 @@ class Store implements StateStore {
     let effective = 0;
     for (const { raw, value, timeMs } of changes) {
       if (value === null && lookup(raw) === undefined) continue;
-      this.#timeMs = Math.max(this.#timeMs, timeMs ?? this.#clock.nowMs());
+      this.#timeMs = timeMs === undefined ? this.#nowMs() : Math.max(this.#timeMs, timeMs);
       this.#seq++;
       group.record(raw, this.#timeMs, value);
       effective++;
@@ -298,8 +454,8 @@ class Store implements StateStore {
   }
 
   /** The newest value of each key, sliced from the segment. */
-  #entryOperations({ generation, newest, changes }: Group): BackendOperation[] {
-    const prefix = generationPrefix(generation);
+  #entryOperations({ timeline, newest, changes }: Group): BackendOperation[] {
+    const prefix = generationPrefix(timeline.generation);
     const operations: BackendOperation[] = [];
     for (const index of newest.values()) {
       const key = concat(prefix, changes.rawAt(index));
@@ -310,18 +466,18 @@ class Store implements StateStore {
   }
 
   async #commit(group: Group): Promise<void> {
-    const operations = this.#entryOperations(group);
-    const { head } = this.#documents;
-    const next = { ...head };
-    if (group.changes.count > 0) {
-      const segment = group.changes.finish();
-      next.seq = segment.lastSeq;
-      next.timeMs = group.lastTimeMs;
-      next.historyBytes += segment.bytes.length;
-      operations.push(putHead(next));
-      await this.#backend.commit({ operations, segments: [segment] }, { sync: group.sync });
-    } else await this.#backend.commit({ operations: [putHead(head)] }, { sync: group.sync });
-    this.#documents.head = next;
+    const segments = [...group.segments];
+    if (group.changes.count > 0) segments.push(group.changes.finish());
+    const head = { ...this.#documents.head };
+    const last = segments.at(-1);
+    if (last !== undefined) {
+      head.seq = last.lastSeq;
+      head.timeMs = group.lastTimeMs;
+      for (const { bytes } of segments) head.historyBytes += bytes.length;
+    }
+    const operations = [...this.#entryOperations(group), ...group.operations, putHead(head)];
+    await this.#backend.commit({ operations, segments }, { sync: group.sync });
+    this.#documents.head = head;
   }
 
   #assertOpen(): void {
@@ -333,6 +489,17 @@ class Store implements StateStore {
     if (this.readOnly)
       throw new LlmspellError('STATE_READONLY', 'The state was opened read-only and cannot be changed.');
   }
+}
+
+const NO_CHANGES: AsyncIterable<readonly Change[]> = { [Symbol.asyncIterator]: async function* () {} };
+
+function restoredFrom(
+  catalog: Catalog,
+  { rewind }: GenerationOrigin,
+  { seq, timeMs }: Position,
+): Catalog['restoredFrom'] {
+  if (rewind === undefined) return catalog.restoredFrom;
+  return rewind.backupId === undefined ? undefined : { backupId: rewind.backupId, seq, timeMs };
 }
 
 type Lookup = (raw: Bytes) => StoredValue | undefined;

@@ -1,6 +1,7 @@
 import { type LlmspellError, toLlmspellError } from '../errors.js';
 import { type Bytes, latin1Of } from '../util/bytes.js';
-import type { BackendOperation } from './backend.js';
+import type { BackendOperation, Segment } from './backend.js';
+import type { Timeline } from './catalog.js';
 import { SegmentBuilder } from './history.js';
 import type { Durability } from './types.js';
 
@@ -11,12 +12,13 @@ const BACKLOG_BYTES = 16 << 20;
 
 /** Changes that are committed together: accepted, visible to readers, not yet in the backend. */
 export class Group {
-  readonly generation: number;
+  readonly timeline: Timeline;
   readonly changes: SegmentBuilder;
   /** For each raw key (`latin1Of`) the index of its newest change. */
   readonly newest = new Map<string, number>();
-  /** What a swap of generations writes besides. */
+  /** What a change of the catalog writes: its operations, and segments that come before that of `changes`. */
   readonly operations: BackendOperation[] = [];
+  segments: readonly Segment[] = [];
   lastTimeMs = 0;
   /** Whether somebody asked for it to be committed; and synced. */
   isWanted = false;
@@ -25,8 +27,8 @@ export class Group {
   resolve!: () => void;
   reject!: (error: LlmspellError) => void;
 
-  constructor(generation: number, firstSeq: number, capacityBytes: number) {
-    this.generation = generation;
+  constructor(timeline: Timeline, firstSeq: number, capacityBytes: number) {
+    this.timeline = timeline;
     this.changes = new SegmentBuilder(firstSeq, capacityBytes);
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;

@@ -1,0 +1,86 @@
+import { LlmspellError } from '../errors.js';
+import type { Bytes } from '../util/bytes.js';
+import type { BackendOperation, Segment, StateBackend } from './backend.js';
+import { allEntries, entriesUnder } from './entries.js';
+import { SegmentBuilder } from './history.js';
+import { encodeKey } from './key.js';
+import { concat, generationPrefix, seal } from './layout.js';
+import type { ActivatedGeneration, Change, GenerationOrigin, GenerationWriter, RawEntry } from './types.js';
+
+/** Changes that a swap records are cut into segments of about this size. */
+const SEGMENT_BYTES = 4 << 20;
+
+/** What a generation needs of its store. */
+export interface GenerationHost {
+  activate(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration>;
+  discard(generation: number): Promise<void>;
+}
+
+/** Writes straight to the backend, unsynced: the swap syncs, and until then nothing points here. */
+export class BackendGeneration implements GenerationWriter {
+  readonly #backend: StateBackend;
+  readonly #number: number;
+  readonly #prefix: Bytes;
+  readonly #host: GenerationHost;
+  #isOver = false;
+
+  constructor(backend: StateBackend, number: number, host: GenerationHost) {
+    this.#backend = backend;
+    this.#number = number;
+    this.#prefix = generationPrefix(number);
+    this.#host = host;
+  }
+
+  async write(entries: readonly { key: Bytes; value: Bytes | null }[]): Promise<void> {
+    this.#assertOpen();
+    const operations = entries.map(({ key: raw, value }): BackendOperation => {
+      const key = concat(this.#prefix, raw);
+      return value === null ? { type: 'del', key } : { type: 'put', key, value: seal(raw, 0, value) };
+    });
+    if (operations.length > 0) await this.#backend.commit({ operations }, { sync: false });
+  }
+
+  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {
+    return allEntries(entriesUnder(this.#backend, this.#prefix), scopes);
+  }
+
+  async activate(origin: GenerationOrigin): Promise<ActivatedGeneration> {
+    this.#assertOpen();
+    const activated = await this.#host.activate(this.#number, origin);
+    this.#isOver = true;
+    return activated;
+  }
+
+  async discard(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    await this.#host.discard(this.#number);
+  }
+
+  #assertOpen(): void {
+    if (this.#isOver) throw new LlmspellError('INTERNAL', 'This generation was activated or discarded before.');
+  }
+}
+
+/** The changes of a swap as segments, numbered from `firstSeq` on, all of one time. */
+export async function buildSegments(
+  changes: AsyncIterable<readonly Change[]>,
+  firstSeq: number,
+  timeMs: number,
+): Promise<Segment[]> {
+  const builders: SegmentBuilder[] = [];
+  let seq = firstSeq;
+  for await (const page of changes)
+    for (const { scope, key, value } of page) {
+      let builder = builders.at(-1);
+      if (builder === undefined || builder.sizeBytes > SEGMENT_BYTES) {
+        builder = new SegmentBuilder(seq);
+        builders.push(builder);
+      }
+      const raw = encodeKey(scope, key);
+      if (value === null) builder.delete(raw, timeMs);
+      else builder.put(raw, timeMs, value);
+      seq++;
+    }
+  return builders.map((builder) => builder.finish());
+}

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { encodeKey } from '../../src/state/key.js';
+import type { Change, StateStore } from '../../src/state/types.js';
+import { utf8 } from '../../src/util/bytes.js';
+import { backends, changesOf, describeChanges, dump, dumpLive, openForTest, put, read } from './stores.js';
+
+const entry = (key: string, value: string | null, scope = 's') => ({
+  key: encodeKey(utf8(scope), utf8(key)),
+  value: value === null ? null : utf8(value),
+});
+const change = (key: string, value: string | null): Change => ({
+  scope: utf8('s'),
+  key: utf8(key),
+  value: value === null ? null : utf8(value),
+});
+const elsewhere = { storeId: 'ffffffffffffffff', seq: 7, timeMs: 1234 };
+
+async function* pagesOf(...pages: Change[][]): AsyncIterable<Change[]> {
+  yield* pages;
+}
+
+async function restore(store: StateStore, entries: Record<string, string>, backupId?: string) {
+  const generation = await store.newGeneration();
+  await generation.write(Object.entries(entries).map(([key, value]) => entry(key, value)));
+  return await generation.activate({
+    description: `backup ${backupId}`,
+    rewind: { position: elsewhere, ...(backupId === undefined ? {} : { backupId }) },
+  });
+}
+
+describe.each(Object.keys(backends))('generations on %s', (kind) => {
+  const open = async (options = {}) => openForTest(await backends[kind]!(), options);
+
+  test('a generation is invisible until it is activated, then it is the state', async () => {
+    const store = await open();
+    await put(store, 'a', 'old');
+    const generation = await store.newGeneration();
+    await generation.write([entry('a', 'x'), entry('b', 'new'), entry('c', 'new')]);
+    await generation.write([entry('a', 'new'), entry('c', null)]);
+    expect(await dump(generation)).toEqual(['s/a=new', 's/b=new']);
+    expect(await dumpLive(store)).toEqual(['s/a=old']);
+    expect(await generation.activate({ description: 'backup 1', rewind: { position: elsewhere } })).toEqual({
+      seq: 2,
+      rollbackId: 'rollback-1',
+    });
+    expect(await dumpLive(store)).toEqual(['s/a=new', 's/b=new']);
+    expect(await read(store, 'b')).toBe('new');
+    await put(store, 'b', 'newer');
+    expect(await dumpLive(store)).toEqual(['s/a=new', 's/b=newer']);
+  });
+
+  test('the restore is in history, between the changes before and after it', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    await restore(store, { b: '2' }, 'f00d');
+    await put(store, 'a', '3');
+    const snapshot = await store.snapshot();
+    const records = await changesOf(snapshot);
+    expect(describeChanges(records)).toEqual(['1 a=1', '2 rewind to 7', '3 a=3']);
+    expect(records[1]).toMatchObject({ rewind: { storeId: elsewhere.storeId, toTimeMs: 1234, source: 'backup f00d' } });
+    expect(snapshot.restoredFrom).toEqual({ backupId: 'f00d', seq: 2, timeMs: records[1]!.timeMs });
+    await snapshot.close();
+  });
+
+  test('writes accepted before the swap are in the old generation, those after it in the new one', async () => {
+    const store = await open();
+    const generation = await store.newGeneration();
+    await generation.write([entry('k', 'restored')]);
+    const before = put(store, 'k', 'before');
+    if (kind.includes('without')) await before;
+    const activating = generation.activate({ description: 'backup', rewind: { position: elsewhere } });
+    const after = put(store, 'l', 'after');
+    await Promise.all([before, activating, after]);
+    expect(await dumpLive(store)).toEqual(['s/k=restored', 's/l=after']);
+    await store.rollback('rollback-1');
+    expect(await dumpLive(store)).toEqual(['s/k=before']);
+  });
+
+  test('what was restored counts as written by the restore', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    await restore(store, { a: '1' });
+    const got = await store.get(utf8('s'), utf8('a'));
+    expect(got!.seq).toBe(2);
+    const reads = (seq: number) => [{ scope: utf8('s'), key: utf8('a'), seq }];
+    expect(await store.writeIf(reads(1), [change('a', 'x')])).toBeUndefined();
+    expect(await store.writeIf(reads(2), [change('a', 'x')])).toMatchObject({ effective: 1 });
+  });
+
+  test('a swap with changes records each of them', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    await put(store, 'b', '1');
+    const generation = await store.newGeneration();
+    await generation.write([entry('a', '2'), entry('c', '2')]);
+    const changes = pagesOf([change('a', '2')], [], [change('b', null), change('c', '2')]);
+    expect(await generation.activate({ description: 'migration', changes })).toEqual({
+      seq: 5,
+      rollbackId: 'rollback-2',
+    });
+    await put(store, 'd', '3');
+    const snapshot = await store.snapshot();
+    expect(describeChanges(await changesOf(snapshot, 2))).toEqual(['3 a=2', '4 b=null', '5 c=2', '6 d=3']);
+    expect(await dump(snapshot)).toEqual(['s/a=2', 's/c=2', 's/d=3']);
+    expect(snapshot.restoredFrom).toBeUndefined();
+    await snapshot.close();
+  });
+
+  test('a swap without any change leaves the state as it is', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    const generation = await store.newGeneration();
+    await generation.write([entry('a', '1')]);
+    expect(await generation.activate({ description: 'migration', changes: pagesOf([]) })).toEqual({ seq: 1 });
+    expect(await store.rollbackPoints()).toEqual([]);
+    expect(await dumpLive(store)).toEqual(['s/a=1']);
+  });
+
+  test('a swap is refused, and changes nothing, where the state has changed meanwhile', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    const generation = await store.newGeneration();
+    const { seq } = store.position();
+    await put(store, 'a', '2');
+    const refused = { code: 'RESTORE_FAILED' };
+    await expect(
+      generation.activate({ description: 'x', rewind: { position: elsewhere }, expectedSeq: seq }),
+    ).rejects.toMatchObject(refused);
+    async function* slow(): AsyncIterable<Change[]> {
+      yield [change('a', '3')];
+      await put(store, 'b', '1');
+    }
+    await expect(generation.activate({ description: 'x', changes: slow() })).rejects.toMatchObject(refused);
+    expect(await dumpLive(store)).toEqual(['s/a=2', 's/b=1']);
+    await put(store, 'c', '1');
+    expect(await generation.activate({ description: 'x', changes: pagesOf([change('z', '1')]) })).toMatchObject({
+      seq: 5,
+    });
+  });
+
+  test('undoing a restore brings everything back, and can itself be undone', async () => {
+    const store = await open();
+    await put(store, 'a', 'mine');
+    const { rollbackId } = await restore(store, { a: 'theirs' }, 'f00d');
+    expect(await store.rollbackPoints()).toMatchObject([{ id: rollbackId, seq: 1, description: 'before backup f00d' }]);
+    await put(store, 'b', 'later');
+    const undone = await store.rollback(rollbackId!);
+    expect(await dumpLive(store)).toEqual(['s/a=mine']);
+    const snapshot = await store.snapshot();
+    expect(snapshot.restoredFrom).toBeUndefined();
+    expect(describeChanges(await changesOf(snapshot, 1))).toEqual(['2 rewind to 7', '3 b=later', '4 rewind to 1']);
+    await snapshot.close();
+    await store.rollback(undone.rollbackId!);
+    expect(await dumpLive(store)).toEqual(['s/a=theirs', 's/b=later']);
+    await expect(store.rollback(rollbackId!)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('keeps the three newest rollback points, none older than a week, and none that is not wanted', async () => {
+    let now = 1e12;
+    const store = await open({ clock: { nowMs: () => now } });
+    for (let i = 0; i < 5; i++) {
+      await put(store, 'n', `${i}`);
+      await restore(store, { n: `restored ${i}` });
+    }
+    expect((await store.rollbackPoints()).map(({ id }) => id)).toEqual(['rollback-9', 'rollback-7', 'rollback-5']);
+    const generation = await store.newGeneration();
+    expect(await generation.activate({ description: 'x', rewind: { position: elsewhere }, keepOld: false })).toEqual({
+      seq: 11,
+    });
+    expect((await store.rollbackPoints()).length).toBe(3);
+    now += 8 * 24 * 3600 * 1000;
+    await restore(store, { n: 'last' });
+    expect((await store.rollbackPoints()).map(({ id }) => id)).toEqual(['rollback-11']);
+  });
+
+  test('a discarded generation leaves nothing, and can be neither written nor activated', async () => {
+    const store = await open();
+    const generation = await store.newGeneration();
+    await generation.write([entry('a', '1')]);
+    await generation.discard();
+    await generation.discard();
+    await expect(generation.write([entry('a', '1')])).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(generation.activate({ description: 'x' })).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(await dumpLive(store)).toEqual([]);
+  });
+
+  test('a read-only store refuses generations and rollbacks', async () => {
+    const store = await open({ readOnly: true });
+    await expect(store.newGeneration()).rejects.toMatchObject({ code: 'STATE_READONLY' });
+    await expect(store.rollback('rollback-1')).rejects.toMatchObject({ code: 'STATE_READONLY' });
+  });
+});
