@@ -24,7 +24,9 @@ export class Catalog {
   readonly #repository: BackupRepository;
   readonly #key: () => Promise<EncryptionKey | undefined>;
   readonly #known = new Map<string, Known>();
-  #loaded = false;
+  #versions: ReadonlyMap<string, string> = new Map();
+  #isLoaded = false;
+  #isDirty = false;
 
   constructor(repository: BackupRepository, key: () => Promise<EncryptionKey | undefined>) {
     this.#repository = repository;
@@ -35,32 +37,35 @@ export class Catalog {
   async records(): Promise<BackupRecord[]> {
     await this.#load();
     const stored = await this.#repository.list();
-    this.#forgetAllBut(new Set(stored.map((archive) => archive.id)));
-    let learnt = false;
+    this.#versions = new Map(stored.map(({ id, version }) => [id, version]));
+    for (const id of this.#known.keys()) if (!this.#versions.has(id)) this.#known.delete(id);
     const records: BackupRecord[] = [];
-    for (const archive of stored) {
-      const before = this.#known.get(archive.id);
-      records.push(await this.#record(archive));
-      learnt ||= this.#known.get(archive.id) !== before;
-    }
-    if (learnt) await this.#save();
+    for (const archive of stored) records.push(await this.#record(archive));
+    await this.save();
     return records.sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
   }
 
-  /** Whether the archive has been read wholly, and found sound, since its file was last touched. */
-  async isVerified(id: string): Promise<boolean> {
-    const archive = (await this.#repository.list()).find((stored) => stored.id === id);
-    const known = this.#known.get(id);
-    return archive !== undefined && known?.version === archive.version && known.verified === true;
+  /** Whether the archive had been read wholly, and found sound, in the version that `records` found. */
+  isVerified(id: string): boolean {
+    return this.#current(id)?.verified === true;
   }
 
-  async markVerified(id: string): Promise<void> {
-    const archive = (await this.#repository.list()).find((stored) => stored.id === id);
-    if (!archive) return;
-    const known = this.#known.get(id);
-    const info = known?.version === archive.version ? known.info : undefined;
-    this.#known.set(id, { version: archive.version, ...(info && { info }), verified: true });
-    await this.#save();
+  /** Says so of the version that `records` found. `save` keeps it. */
+  markVerified(id: string): void {
+    const version = this.#versions.get(id);
+    if (version === undefined || this.isVerified(id)) return;
+    this.#known.set(id, { ...this.#current(id), version, verified: true });
+    this.#isDirty = true;
+  }
+
+  /** Writes the cache where it changed. Whoever may not write here does without. */
+  async save(): Promise<void> {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    const kept = [...this.#known].map(([id, { info, ...rest }]) => [id, info?.encrypted ? rest : { info, ...rest }]);
+    const json = utf8(JSON.stringify(kept));
+    const note = Buffer.concat([utf8(`${crc32(json)}\n`), json]);
+    await this.#repository.writeNote(CACHE, note).catch(() => undefined);
   }
 
   async setPinned(id: string, pinned: boolean): Promise<void> {
@@ -79,13 +84,19 @@ export class Catalog {
     }
   }
 
-  async #info(archive: StoredArchive): Promise<ArchiveInfo> {
-    const known = this.#known.get(archive.id);
-    if (known?.version === archive.version && known.info) return known.info;
-    const info = await this.#read(archive.id);
-    const verified = known?.version === archive.version && known.verified === true;
-    this.#known.set(archive.id, { version: archive.version, info, ...(verified && { verified }) });
+  async #info({ id, version }: StoredArchive): Promise<ArchiveInfo> {
+    const known = this.#current(id);
+    if (known?.info) return known.info;
+    const info = await this.#read(id);
+    this.#known.set(id, { ...known, version, info });
+    this.#isDirty = true;
     return info;
+  }
+
+  /** What is known of the version that is there. */
+  #current(id: string): Known | undefined {
+    const known = this.#known.get(id);
+    return known?.version === this.#versions.get(id) ? known : undefined;
   }
 
   /** Without the key, or with another one, an encrypted archive still says who it is and what it rests on. */
@@ -99,23 +110,11 @@ export class Catalog {
     }
   }
 
-  #forgetAllBut(ids: ReadonlySet<string>): void {
-    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
-  }
-
   async #load(): Promise<void> {
-    if (this.#loaded) return;
-    this.#loaded = true;
+    if (this.#isLoaded) return;
+    this.#isLoaded = true;
     const note = await this.#repository.readNote(CACHE);
     for (const [id, known] of decodeCache(note)) this.#known.set(id, known);
-  }
-
-  /** Whoever may not write here still gets the list. */
-  async #save(): Promise<void> {
-    const kept = [...this.#known].map(([id, { info, ...rest }]) => [id, info?.encrypted ? rest : { info, ...rest }]);
-    const json = utf8(JSON.stringify(kept));
-    const note = Buffer.concat([utf8(`${crc32(json)}\n`), json]);
-    await this.#repository.writeNote(CACHE, note).catch(() => undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import type { LiveSnapshot, StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
+import { mapInOrder } from '../util/in-order.js';
 import { openArchive } from './archive-reader.js';
 import { type Base, chooseBase } from './base.js';
 import { Catalog } from './catalog.js';
@@ -29,6 +30,8 @@ import type {
   ValidationResult,
 } from './types.js';
 import { Validator } from './validate.js';
+
+const VALIDATED_AT_ONCE = 2;
 
 export interface BackupManagerSetup {
   repository: BackupRepository;
@@ -89,21 +92,18 @@ export class BackupManager {
    * `errors` of the result.
    */
   async validate(reference: string, options: OperationOptions = {}): Promise<ValidationResult> {
-    return await abortable('The validation', options.signal, async () => {
-      const validator = await this.#validator(options);
-      return await validator.validate(reference, await this.#catalog.records());
-    });
+    const records = await this.#catalog.records();
+    return (await this.#validateEach([reference], records, options))[0]!;
   }
 
-  /** All of them, oldest first; each archive is read once. */
+  /** All of them, oldest first; each archive is read once, a few at a time. */
   async validateAll(options: OperationOptions = {}): Promise<ValidationResult[]> {
-    return await abortable('The validation', options.signal, async () => {
-      const validator = await this.#validator(options);
-      const records = await this.#catalog.records();
-      const results: ValidationResult[] = [];
-      for (const { id } of records) results.push(await validator.validate(id, records));
-      return results;
-    });
+    const records = await this.#catalog.records();
+    return await this.#validateEach(
+      records.map(({ id }) => id),
+      records,
+      options,
+    );
   }
 
   /** Throws `BACKUP_NEEDED` where others rest on it, `BACKUP_PINNED`, and as `find`. */
@@ -223,7 +223,9 @@ export class BackupManager {
     } finally {
       await snapshot.close();
     }
-    await this.#catalog.markVerified(info.id);
+    await this.#catalog.records();
+    this.#catalog.markVerified(info.id);
+    await this.#catalog.save();
     if (options.pin) await this.#catalog.setPinned(info.id, true);
     const retention = await this.#retain(warnings);
     const pinned = options.pin ?? false;
@@ -289,7 +291,7 @@ export class BackupManager {
 
   /** An archive that was touched since it was last found sound is read again. */
   async #isSound(id: string): Promise<boolean> {
-    return (await this.#catalog.isVerified(id)) || (await (await this.#validator({})).isSound(id));
+    return this.#catalog.isVerified(id) || (await (await this.#validator({})).isSound(id));
   }
 
   /** The backup is made: that cleaning up failed is worth a warning, not an error. */
@@ -332,6 +334,23 @@ export class BackupManager {
       if (!newest || decisions.every(({ keep }) => keep) || (await this.#isSound(newest.id))) return decisions;
       judged[full] = { ...newest, damage: 'Its bytes are not what they were when it was made.' };
     }
+  }
+
+  async #validateEach(
+    references: readonly string[],
+    records: readonly BackupRecord[],
+    options: OperationOptions,
+  ): Promise<ValidationResult[]> {
+    return await abortable('The validation', options.signal, async () => {
+      const validator = await this.#validator(options);
+      const results: ValidationResult[] = [];
+      const validated = mapInOrder(references, VALIDATED_AT_ONCE, (reference) =>
+        validator.validate(reference, records),
+      );
+      for await (const result of validated) results.push(result);
+      await this.#catalog.save();
+      return results;
+    });
   }
 
   async #validator(options: OperationOptions): Promise<Validator> {

@@ -12,7 +12,7 @@ export interface ValidatorSetup {
   report: Report;
   clock: Clock;
   /** Told of every archive that was read wholly and found sound. */
-  onSound: (id: string) => Promise<void>;
+  onSound: (id: string) => void;
 }
 
 /** Reads archives to the last byte and judges chains. One validator reads each archive once, however many chains hold it. */
@@ -93,7 +93,7 @@ export class Validator {
     const source = await this.#setup.repository.get(id);
     try {
       const verdict = await verifyArchive(source, { ...this.#setup.archive, ...(onProgress && { onProgress }) });
-      if (verdict.problemCount === 0) await this.#setup.onSound(id);
+      if (verdict.problemCount === 0) this.#setup.onSound(id);
       return verdict;
     } finally {
       await source.close();

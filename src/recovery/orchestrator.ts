@@ -21,6 +21,8 @@ export interface RecoverySetup {
 
 /** One restore under way. */
 interface Run {
+  /** The state that is changed. */
+  store: StateStore;
   plan: RecoveryPlan;
   source: RecoverySource;
   options: RestoreOptions;
@@ -68,8 +70,10 @@ export class RecoveryOrchestrator {
   /**
    * Takes the state back to the target: all of it, or some scopes (recorded as ordinary changes). Throws what `plan` throws,
    * `BACKUP_DAMAGED` and `BACKUP_CHAIN_BROKEN` naming the archive, `RESTORE_FAILED`, `ABORTED`; the state is then as it was.
+   *
+   * @param into another state to change instead: this one is only read, for its history.
    */
-  async restore(target: RecoveryTarget, options: RestoreOptions = {}): Promise<RestoreResult> {
+  async restore(target: RecoveryTarget, options: RestoreOptions = {}, into = this.#store): Promise<RestoreResult> {
     if (options.scopes?.length === 0) {
       throw new LlmspellError('USAGE', 'A restore of no scopes at all was asked for.', { hint: 'Name the scopes.' });
     }
@@ -82,7 +86,7 @@ export class RecoveryOrchestrator {
       if ('backupId' in target && ROLLBACK_ID.test(target.backupId)) {
         return finish(await this.#rollBack(target.backupId, options));
       }
-      const run = await this.#prepare(target, options);
+      const run = await this.#prepare(target, options, into);
       try {
         return finish(await this.#run(run));
       } finally {
@@ -109,13 +113,13 @@ export class RecoveryOrchestrator {
     }
   }
 
-  async #prepare(target: RecoveryTarget, options: RestoreOptions): Promise<Run> {
+  async #prepare(target: RecoveryTarget, options: RestoreOptions, store: StateStore): Promise<Run> {
     const report = reporter('restore', options);
     report({ phase: 'prepare', message: 'Planning' });
     const plan = await this.plan(target);
     if (options.verify !== false) await this.#validate(plan, options, report);
     const source = await this.#open(plan, options);
-    return { plan: { ...plan, target: { ...source.position, ...plan.target } }, source, options, report };
+    return { store, plan: { ...plan, target: { ...source.position, ...plan.target } }, source, options, report };
   }
 
   /** Reads every byte of the chain: a damaged archive in it refuses the restore. */
@@ -154,8 +158,8 @@ export class RecoveryOrchestrator {
     };
   }
 
-  async #wouldDo({ source, options }: Run): Promise<Done> {
-    const present = await this.#store.snapshot();
+  async #wouldDo({ store, source, options }: Run): Promise<Done> {
+    const present = await store.snapshot();
     try {
       return { effect: await effectOn(present, source, options) };
     } finally {
@@ -164,9 +168,9 @@ export class RecoveryOrchestrator {
   }
 
   async #build(run: Run): Promise<Done> {
-    const { source, options, report } = run;
+    const { store, source, options, report } = run;
     report({ phase: 'rollback_point', message: 'The present state is kept as it is until the swap' });
-    const generation = await this.#store.newGeneration();
+    const generation = await store.newGeneration();
     try {
       const build = { source, generation, scopes: options.scopes, report, signal: options.signal };
       await fill(build);
@@ -193,9 +197,9 @@ export class RecoveryOrchestrator {
   }
 
   async #swapMerged(run: Run, generation: GenerationWriter): Promise<Done> {
-    const { plan, source, options, report } = run;
-    const present = await this.#store.snapshot();
-    const merge = new Merge(this.#store, generation, options);
+    const { store, plan, source, options, report } = run;
+    const present = await store.snapshot();
+    const merge = new Merge(store, generation, options);
     let effect: Effect;
     try {
       effect = await effectOn(present, source, options);

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Comparison, compareEntries, NOTHING_COMPARED, printed, sumOf } from '../backup/compare.js';
+import type { BackupManager } from '../backup/manager.js';
+import { abortable } from '../backup/operation.js';
+import type { OperationOptions } from '../backup/types.js';
+import { LlmspellError } from '../errors.js';
+import { createLevelBackend } from '../state/backends/level.js';
+import { openStore } from '../state/store.js';
+import type { StateStore } from '../state/types.js';
+import { type Clock, systemClock } from '../util/clock.js';
+import { RecoveryOrchestrator } from './orchestrator.js';
+import type { DrillResult } from './types.js';
+
+/**
+ * Restores a backup for real, into a scratch state on disk that is thrown away, and compares what came out with the archives entry
+ * by entry. What is wrong with the backup is in the result; an unknown id throws as `BackupManager.find` does, and `ABORTED`.
+ *
+ * @param reference an id, the beginning of one, or `latest`.
+ */
+export async function drill(
+  backups: BackupManager,
+  reference: string,
+  options: OperationOptions = {},
+  clock: Clock = systemClock,
+): Promise<DrillResult> {
+  const startMs = clock.nowMs();
+  const { id } = await backups.find(reference);
+  const result: Omit<DrillResult, 'durationMs'> = {
+    backupId: id,
+    success: false,
+    entriesCompared: 0,
+    entriesDifferent: 0,
+    chain: [],
+    errors: [],
+  };
+  try {
+    const { chain, comparison } = await abortable('The drill', options.signal, () =>
+      restoreAside(backups, id, options),
+    );
+    const { same, changed, onlyLeft, onlyRight } = comparison;
+    const entriesDifferent = changed + onlyLeft + onlyRight;
+    const found = {
+      chain,
+      entriesCompared: same + entriesDifferent,
+      entriesDifferent,
+      success: entriesDifferent === 0,
+    };
+    Object.assign(result, found);
+  } catch (error) {
+    if (!(error instanceof LlmspellError) || error.code === 'ABORTED') throw error;
+    result.errors.push(error.message);
+  }
+  return { ...result, durationMs: clock.nowMs() - startMs };
+}
+
+async function restoreAside(backups: BackupManager, id: string, options: OperationOptions) {
+  const directory = await mkdtemp(join(tmpdir(), 'llmspell-drill-'));
+  try {
+    const store = await openStore(createLevelBackend({ directory }), { durability: 'none' });
+    try {
+      const recovery = new RecoveryOrchestrator({ store, backups });
+      const { chain } = await recovery.restore({ backupId: id }, { ...options, backupCurrent: false });
+      return { chain, comparison: await compareWith(backups, id, store, options) };
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function compareWith(backups: BackupManager, id: string, store: StateStore, options: OperationOptions) {
+  const expected = await backups.openState(await backups.chain(id), undefined, options);
+  const restored = await store.snapshot();
+  let comparison: Comparison = NOTHING_COMPARED;
+  try {
+    for (const part of expected.parts) {
+      const entries = printed(restored.entries(), part);
+      comparison = sumOf(comparison, await compareEntries(expected.prints(part), entries));
+    }
+  } finally {
+    await Promise.all([expected.close(), restored.close()]);
+  }
+  return comparison;
+}

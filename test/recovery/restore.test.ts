@@ -1,0 +1,268 @@
+import { rm } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import type { Progress } from '../../src/backup/types.js';
+import { CODECS } from '../../src/config/compression-levels.js';
+import { RecoveryOrchestrator } from '../../src/recovery/orchestrator.js';
+import { utf8 } from '../../src/util/bytes.js';
+import { archivePath, BACKENDS, type Bench, contentOf, flip, newBench, set } from '../backup/harness.js';
+
+const recoveryOf = ({ store, backups, clock }: Bench) => new RecoveryOrchestrator({ store, backups, clock });
+
+/** Three states with a backup of each: full, incremental, incremental. */
+async function threeBackups(bench: Bench) {
+  const made: { id: string; content: Record<string, string> }[] = [];
+  const backUp = async () => {
+    const { backup } = await bench.backups.create({ incremental: true });
+    made.push({ id: backup.id, content: await contentOf(bench.store) });
+    bench.clock.timeMs += 1000;
+  };
+  for (let i = 0; i < 300; i++) await set(bench.store, `user/${i}`, `first ${i}`);
+  await set(bench.store, 'other/x', 'first');
+  await backUp();
+  for (let i = 0; i < 100; i++) await set(bench.store, `user/${i * 5}`, `second ${i}`);
+  await set(bench.store, 'user/7', null);
+  await backUp();
+  await set(bench.store, 'user/7', 'third');
+  await set(bench.store, 'user/8', null);
+  await set(bench.store, 'new/x', 'third');
+  await backUp();
+  return made;
+}
+
+describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => {
+  test.each(CODECS)('each backup of a chain comes back whole, packed with %s', async (type) => {
+    const bench = await newBench({ backend, compression: { type, level: type === 'brotli' ? 1 : 3 } });
+    const made = await threeBackups(bench);
+    await bench.store.clear(utf8('user'));
+    for (const { id, content } of [...made, ...made.toReversed()]) {
+      const result = await recoveryOf(bench).restore({ backupId: id });
+      expect(await contentOf(bench.store)).toEqual(content);
+      expect(result).toMatchObject({ backupId: id, entriesRestored: Object.keys(content).length });
+      expect(result.chain.at(-1)).toBe(id);
+    }
+    await bench.store.close();
+  });
+
+  test('a restore is undone by restoring its rollback id, and that again', async () => {
+    const bench = await newBench({ backend });
+    const [first] = await threeBackups(bench);
+    await set(bench.store, 'late/x', 'not in any backup');
+    const before = await contentOf(bench.store);
+    const restored = await recoveryOf(bench).restore({ backupId: first!.id });
+    const undone = await recoveryOf(bench).restore({ backupId: restored.rollbackId! });
+    expect(await contentOf(bench.store)).toEqual(before);
+    await recoveryOf(bench).restore({ backupId: undone.rollbackId! });
+    expect(await contentOf(bench.store)).toEqual(first!.content);
+    await bench.store.close();
+  });
+
+  test('some scopes are restored and every other one stays as it is', async () => {
+    const bench = await newBench({ backend });
+    const [first, , third] = await threeBackups(bench);
+    await set(bench.store, 'user/0', 'spoilt');
+    await set(bench.store, 'user/extra', 'added');
+    await set(bench.store, 'other/x', 'kept');
+    const result = await recoveryOf(bench).restore({ backupId: first!.id }, { scopes: [utf8('user')] });
+    expect(await contentOf(bench.store)).toEqual({ ...first!.content, 'other/x': 'kept', 'new/x': 'third' });
+    expect(result).toMatchObject({ entriesRestored: 300, entriesDeleted: expect.any(Number) });
+    const gone = await recoveryOf(bench).restore({ backupId: first!.id }, { scopes: [utf8('new')] });
+    expect(gone).toMatchObject({ entriesRestored: 0, entriesDeleted: 1 });
+    await recoveryOf(bench).restore({ backupId: third!.id }, { scopes: [utf8('new'), utf8('other'), utf8('user')] });
+    expect(await contentOf(bench.store)).toEqual(third!.content);
+    await bench.store.close();
+  });
+
+  test('entries that the backup does not have are kept where that is asked for', async () => {
+    const bench = await newBench({ backend });
+    const [first] = await threeBackups(bench);
+    await set(bench.store, 'user/extra', 'added');
+    const result = await recoveryOf(bench).restore({ backupId: first!.id }, { preserveUntracked: true });
+    const expected = { ...first!.content, 'user/extra': 'added', 'new/x': 'third' };
+    // The keys set by the second backup beyond the first ones are untracked too.
+    for (let i = 60; i < 100; i++) Object.assign(expected, { [`user/${i * 5}`]: `second ${i}` });
+    expect(await contentOf(bench.store)).toEqual(expected);
+    expect(result.entriesDeleted).toBe(0);
+    await bench.store.close();
+  });
+});
+
+describe('the next incremental backup', () => {
+  test('rests on the restored one, and holds what changed since the restore', async () => {
+    const bench = await newBench();
+    const [first, , third] = await threeBackups(bench);
+    await recoveryOf(bench).restore({ backupId: first!.id });
+    await set(bench.store, 'user/0', 'after the restore');
+    const { backup, warnings } = await bench.backups.create({ incremental: true });
+    expect(backup).toMatchObject({ parentId: first!.id, recordCount: 1 });
+    expect(warnings).toEqual([]);
+    const expected = await contentOf(bench.store);
+    await recoveryOf(bench).restore({ backupId: third!.id });
+    await recoveryOf(bench).restore({ backupId: backup.id });
+    expect(await contentOf(bench.store)).toEqual(expected);
+  });
+
+  test('goes on from the newest backup after a restore of some scopes', async () => {
+    const bench = await newBench();
+    const [first, , third] = await threeBackups(bench);
+    await recoveryOf(bench).restore({ backupId: first!.id }, { scopes: [utf8('user')] });
+    const expected = await contentOf(bench.store);
+    const { backup } = await bench.backups.create({ incremental: true });
+    expect(backup.parentId).toBe(third!.id);
+    await recoveryOf(bench).restore({ backupId: first!.id });
+    await recoveryOf(bench).restore({ backupId: backup.id });
+    expect(await contentOf(bench.store)).toEqual(expected);
+  });
+
+  test.skip('is right after a restore that was undone, and after going back to a moment', async () => {
+    const bench = await newBench();
+    const [first, , third] = await threeBackups(bench);
+    const { rollbackId } = await recoveryOf(bench).restore({ backupId: first!.id });
+    await set(bench.store, 'user/given up', 'x');
+    await recoveryOf(bench).restore({ backupId: rollbackId! });
+    await set(bench.store, 'user/1', 'after all that');
+    const afterUndo = await contentOf(bench.store);
+    const one = (await bench.backups.create({ incremental: true })).backup;
+    await set(bench.store, 'user/2', 'wanted');
+    const wanted = bench.store.position().seq;
+    await set(bench.store, 'user/2', 'unwanted');
+    await recoveryOf(bench).restore({ seq: wanted });
+    await set(bench.store, 'user/3', 'last');
+    const afterMoment = await contentOf(bench.store);
+    const two = (await bench.backups.create({ incremental: true })).backup;
+    expect([one, two].map(({ isIncremental }) => isIncremental)).toEqual([true, true]);
+    expect(one.parentId).toBe(third!.id);
+    await recoveryOf(bench).restore({ backupId: one.id });
+    expect(await contentOf(bench.store)).toEqual(afterUndo);
+    await recoveryOf(bench).restore({ backupId: two.id });
+    expect(await contentOf(bench.store)).toEqual(afterMoment);
+  });
+});
+
+describe('a restore that cannot be leaves the state as it was', () => {
+  const refusal = async (bench: Bench, restore: Promise<unknown>, failure: object) => {
+    const before = await contentOf(bench.store);
+    const { seq } = bench.store.position();
+    await expect(restore).rejects.toMatchObject(failure);
+    expect(await contentOf(bench.store)).toEqual(before);
+    expect(bench.store.position().seq).toBe(seq);
+    expect(await bench.store.rollbackPoints()).toEqual([]);
+  };
+
+  test.each([0, 1, 2])('where archive %i of the chain is damaged, which is named', async (index) => {
+    const bench = await newBench();
+    const made = await threeBackups(bench);
+    await flip(archivePath(bench, made[index]!));
+    const code = index === 2 ? 'BACKUP_DAMAGED' : 'BACKUP_CHAIN_BROKEN';
+    const failure = { code, message: expect.stringContaining(made[index]!.id) };
+    await refusal(bench, recoveryOf(bench).restore({ backupId: made[2]!.id }), failure);
+    await refusal(bench, recoveryOf(bench).restore({ backupId: made[2]!.id }, { dryRun: true }), failure);
+    const unread = recoveryOf(bench).restore({ backupId: made[2]!.id }, { verify: false });
+    await refusal(bench, unread, { code: 'BACKUP_DAMAGED', message: expect.stringContaining(made[index]!.id) });
+  });
+
+  test('where an archive of the chain is missing', async () => {
+    const bench = await newBench();
+    const made = await threeBackups(bench);
+    await rm(archivePath(bench, made[1]!));
+    const failure = { code: 'BACKUP_CHAIN_BROKEN', message: expect.stringContaining(made[1]!.id) };
+    await refusal(bench, recoveryOf(bench).restore({ backupId: made[2]!.id }), failure);
+  });
+
+  test('where the id is unknown or impossible, or the moment cannot be had', async () => {
+    const bench = await newBench();
+    await threeBackups(bench);
+    const recovery = recoveryOf(bench);
+    await refusal(bench, recovery.restore({ backupId: '0123456789abcdef' }), { code: 'BACKUP_NOT_FOUND' });
+    await refusal(bench, recovery.restore({ backupId: '../x' }), { code: 'BACKUP_ID_INVALID' });
+    await refusal(bench, recovery.restore({ backupId: 'rollback-99' }), { code: 'NOT_FOUND' });
+    await refusal(bench, recovery.restore({ seq: 1e6 }), { code: 'HISTORY_UNREACHABLE' });
+    await refusal(bench, recovery.restore({ timeMs: 8e15 }), { code: 'HISTORY_UNREACHABLE' });
+    await refusal(bench, recovery.restore({ backupId: 'latest' }, { scopes: [] }), { code: 'USAGE' });
+  });
+
+  test('where it is aborted, in whatever phase', async () => {
+    const bench = await newBench();
+    const [first] = await threeBackups(bench);
+    const recovery = recoveryOf(bench);
+    for (const phase of ['prepare', 'validate', 'rollback_point', 'restore', 'verify', 'swap']) {
+      const controller = new AbortController();
+      const onProgress = (progress: Progress) => {
+        if (progress.phase === phase) controller.abort();
+      };
+      const restore = recovery.restore({ backupId: first!.id }, { signal: controller.signal, onProgress });
+      await refusal(bench, restore, { code: 'ABORTED' });
+    }
+  });
+
+  test('in a dry run, which tells what would happen', async () => {
+    const bench = await newBench();
+    const [first] = await threeBackups(bench);
+    const before = await contentOf(bench.store);
+    const dry = await recoveryOf(bench).restore({ backupId: first!.id }, { dryRun: true });
+    expect(await contentOf(bench.store)).toEqual(before);
+    expect(await bench.store.rollbackPoints()).toEqual([]);
+    const { entriesRestored, entriesDeleted } = await recoveryOf(bench).restore({ backupId: first!.id });
+    expect(dry).toMatchObject({ dryRun: true, entriesRestored, entriesDeleted, rollbackId: undefined });
+    expect(entriesDeleted).toBe(41);
+  });
+});
+
+test('progress goes through the phases in their order, and its percentage never goes back within one', async () => {
+  const bench = await newBench();
+  const [, , third] = await threeBackups(bench);
+  const steps: Progress[] = [];
+  await recoveryOf(bench).restore({ backupId: third!.id }, { onProgress: (progress) => steps.push(progress) });
+  const phases = steps.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
+  expect(phases).toEqual(['prepare', 'validate', 'rollback_point', 'restore', 'verify', 'swap']);
+  for (const [i, { phase, done }] of steps.entries()) {
+    const before = steps[i - 1];
+    if (before?.phase === phase) expect(done).toBeGreaterThanOrEqual(before.done);
+  }
+});
+
+test('without keeping the present state there is no rollback id', async () => {
+  const bench = await newBench();
+  const [first] = await threeBackups(bench);
+  const result = await recoveryOf(bench).restore({ backupId: first!.id }, { backupCurrent: false });
+  expect(result.rollbackId).toBeUndefined();
+  expect(await recoveryOf(bench).rollbackPoints()).toEqual([]);
+});
+
+test('others that write while some scopes are restored lose nothing', async () => {
+  const bench = await newBench({ backend: 'level' });
+  const [first] = await threeBackups(bench);
+  let written = 0;
+  const onProgress = () => {
+    void set(bench.store, `busy/${written}`, String(written++));
+  };
+  const recovery = recoveryOf(bench);
+  await recovery.restore({ backupId: first!.id }, { scopes: [utf8('user')], onProgress });
+  const content = await contentOf(bench.store);
+  expect(written).toBeGreaterThan(3);
+  for (let i = 0; i < written; i++) expect(content[`busy/${i}`]).toBe(String(i));
+  expect(content['user/7']).toBe('first 7');
+  await bench.store.close();
+});
+
+test.skip('a state that was lost is restored into a new one, by id and by time', async () => {
+  const bench = await newBench();
+  const made = await threeBackups(bench);
+  const store = await BACKENDS.memory({ clock: bench.clock });
+  const lost = { ...bench, store };
+  await recoveryOf(lost).restore({ backupId: made[2]!.id });
+  expect(await contentOf(store)).toEqual(made[2]!.content);
+  const second = await bench.backups.find(made[1]!.id);
+  const byTime = await recoveryOf(lost).restore({ timeMs: second.position.timeMs });
+  expect(await contentOf(store)).toEqual(made[1]!.content);
+  expect(byTime.restoredToMs).toBe(second.position.timeMs);
+});
+
+test('a restore into another state leaves this one alone', async () => {
+  const bench = await newBench();
+  const [first] = await threeBackups(bench);
+  const before = await contentOf(bench.store);
+  const aside = await BACKENDS.memory();
+  await recoveryOf(bench).restore({ backupId: first!.id }, {}, aside);
+  expect(await contentOf(aside)).toEqual(first!.content);
+  expect(await contentOf(bench.store)).toEqual(before);
+});
