@@ -1,6 +1,8 @@
 import { Command } from 'commander';
+import { declareBackup } from './declare/backup.js';
 import { declareConfig } from './declare/config.js';
 import { declareScripts } from './declare/scripts.js';
+import { declareState } from './declare/state.js';
 import { type Invocation, usageError } from './define.js';
 import { addGlobalOptions } from './globals.js';
 
@@ -18,6 +20,8 @@ export function createProgram(invocation: Invocation): Command {
   });
   addGlobalOptions(program, { hidden: false });
   declareScripts(program, invocation);
+  declareState(program, invocation);
+  declareBackup(program, invocation);
   declareConfig(program, invocation);
   return program;
 }

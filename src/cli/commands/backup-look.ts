@@ -1,0 +1,135 @@
+import type { BackupRecord, StateDiff, ValidationResult } from '../../backup/types.js';
+import { EXIT } from '../../errors.js';
+import { printable } from '../../util/bytes.js';
+import { drawChains } from '../chains.js';
+import type { Context } from '../context.js';
+import { backupDocument, nameDocument, validationDocument } from '../documents.js';
+import { byteCount, columns, counted, duration, localTime, span } from '../format.js';
+import type { Style } from '../output.js';
+import { withProgress } from '../progress.js';
+import { withHost } from '../with-host.js';
+
+/** The backups, oldest first, with the chains they form. */
+export async function list(context: Context, _: string[], options: { limit?: number; tag?: string }): Promise<void> {
+  await withHost(context, {}, async (host) => {
+    const archives = await host.archives();
+    const [all, shown] = [await archives.list(), await archives.list(options)];
+    context.out.result({ backups: shown.map(backupDocument) }, (style) => listText(all, shown, style));
+  });
+}
+
+function listText(all: readonly BackupRecord[], shown: readonly BackupRecord[], style: Style): string {
+  if (shown.length === 0) return all.length === 0 ? 'There are no backups yet.' : 'No backup fits.';
+  const nowMs = Date.now();
+  const header = ['ID', 'TYPE', 'CREATED', 'AGE', 'SIZE', 'ENTRIES', ''].map((title) => style.dim(title));
+  const ids = new Set(all.map(({ id }) => id));
+  const rows = drawChains(shown).map(({ record, rails }) => [
+    `${style.dim(rails)}${style.bold(record.id)}`,
+    record.isIncremental ? 'incremental' : 'full',
+    localTime(record.createdAtMs),
+    span(nowMs - record.createdAtMs),
+    byteCount(record.sizeBytes),
+    record.entryCount.toLocaleString('en-US'),
+    remarks(record, ids, style),
+  ]);
+  const bytes = shown.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return `${columns([header, ...rows])}\n${style.dim(`${counted(shown.length, 'backup')}, ${byteCount(bytes)}`)}`;
+}
+
+/** What sets a backup apart, the alarming first. */
+function remarks(record: BackupRecord, ids: ReadonlySet<string>, style: Style): string {
+  const { damage, parentId, pinned, encrypted, tags, description } = record;
+  return [
+    damage !== undefined ? style.red(`DAMAGED: ${damage}`) : '',
+    parentId !== undefined && !ids.has(parentId) ? style.red(`rests on ${parentId}, which is missing`) : '',
+    pinned ? style.yellow('pinned') : '',
+    encrypted ? 'encrypted' : '',
+    ...tags.map((tag) => style.cyan(`#${tag}`)),
+    description,
+  ]
+    .filter((remark) => remark !== '')
+    .join('  ');
+}
+
+/** All that is known of one backup. */
+export async function info(context: Context, [id = '']: string[]): Promise<void> {
+  await withHost(context, {}, async (host) => {
+    const record = await (await host.archives()).find(id);
+    context.out.result(backupDocument(record), (style) => infoText(record, style));
+  });
+}
+
+function infoText(record: BackupRecord, style: Style): string {
+  const { sizeBytes, uncompressedBytes, compression, tags } = record;
+  const share = uncompressedBytes === 0 ? '' : ` (${Math.round((100 * sizeBytes) / uncompressedBytes)} %)`;
+  const rows: [string, string][] = [
+    ['id', record.id],
+    ['type', record.isIncremental ? `incremental, rests on ${record.parentId}` : 'full'],
+    ['created', `${localTime(record.createdAtMs)} (${span(Date.now() - record.createdAtMs)} ago)`],
+    ['entries', record.entryCount.toLocaleString('en-US')],
+    [record.isIncremental ? 'changes' : 'records', record.recordCount.toLocaleString('en-US')],
+    ['size', `${byteCount(sizeBytes)} of ${byteCount(uncompressedBytes)}${share}`],
+    ['compression', compression.type === 'none' ? 'none' : `${compression.type}, level ${compression.level}`],
+    ['encrypted', record.encrypted ? 'yes' : 'no'],
+    ['pinned', record.pinned ? 'yes' : 'no'],
+    ['tags', tags.length === 0 ? '-' : tags.join(', ')],
+    ['description', record.description || '-'],
+    ['sha256', record.sha256],
+  ];
+  if (record.damage !== undefined) rows.push(['DAMAGED', style.red(record.damage)]);
+  return columns(rows.map(([name, value]) => [style.dim(name), value]));
+}
+
+/** Reads every byte. Exit 4 where a backup is not sound. */
+export async function validate(context: Context, [id]: string[], { all }: { all?: boolean }): Promise<number> {
+  return withHost(context, {}, async (host) => {
+    const archives = await host.archives();
+    const results = await withProgress(context, async (watching) => {
+      if (id === undefined || all) return archives.validateAll(watching);
+      return [await archives.validate((await archives.find(id)).id, watching)];
+    });
+    const isValid = results.every((result) => result.isValid);
+    const documents = results.map(validationDocument);
+    const document = id === undefined || all ? { is_valid: isValid, results: documents } : documents[0];
+    context.out.result(
+      document,
+      (style) => results.map((result) => validationText(result, style)).join('\n') || 'There are no backups yet.',
+    );
+    return isValid ? EXIT.done : EXIT.damaged;
+  });
+}
+
+function validationText({ backupId, isValid, errors, warnings, durationMs }: ValidationResult, style: Style): string {
+  const verdict = isValid ? style.green('sound') : style.red('NOT SOUND');
+  const lines = [...errors.map((error) => style.red(error)), ...warnings];
+  return [`${backupId}  ${verdict}  ${style.dim(duration(durationMs))}`, ...lines.map((line) => `  ${line}`)].join(
+    '\n',
+  );
+}
+
+/** What the second has that the first has not, has otherwise, and has no more; the present state where only one is named. */
+export async function diff(context: Context, [a = '', b = 'current']: string[]): Promise<void> {
+  const live = [a, b].includes('current');
+  await withHost(context, { readOnly: true, persistent: live }, async (host) => {
+    const backups = await (live ? host.backups() : host.archives());
+    const difference = await backups.diff(a, b);
+    const { added, changed, removed } = difference;
+    const document = {
+      added: added.map(nameDocument),
+      changed: changed.map(nameDocument),
+      removed: removed.map(nameDocument),
+    };
+    context.out.result(document, (style) => diffText(difference, style));
+  });
+}
+
+function diffText({ added, changed, removed }: StateDiff, style: Style): string {
+  const lines = (mark: string, names: StateDiff['added']) =>
+    names.map(({ scope, key }) => `${mark} ${printable(scope)} ${printable(key)}`);
+  const all = [
+    ...lines('+', added).map(style.green),
+    ...lines('~', changed).map(style.yellow),
+    ...lines('-', removed).map(style.red),
+  ];
+  return all.length === 0 ? 'There is no difference.' : all.join('\n');
+}

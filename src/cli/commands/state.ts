@@ -1,0 +1,177 @@
+import { LlmspellError } from '../../errors.js';
+import { decodeValue } from '../../state/codec.js';
+import { fromExactJson, toExactJson } from '../../state/exact-json.js';
+import type { HistoryItem, StateStore } from '../../state/types.js';
+import { type Bytes, printable, utf8 } from '../../util/bytes.js';
+import { confirm } from '../confirm.js';
+import type { Context } from '../context.js';
+import { columns, counted, localTime } from '../format.js';
+import type { Style } from '../output.js';
+import { valueText } from '../value-text.js';
+import { withHost } from '../with-host.js';
+
+const LOOKING = { readOnly: true, persistent: true };
+const CHANGING = { persistent: true };
+const DEFAULT_SCOPE = 'global';
+
+interface Entry {
+  scope: Bytes;
+  key: Bytes;
+  value: Bytes;
+}
+
+/** The entries of all scopes, of one, or one entry. */
+export async function show(context: Context, [key]: string[], { scope }: { scope?: string }): Promise<void> {
+  if (key !== undefined) return get(context, [scope ?? DEFAULT_SCOPE, key]);
+  await withHost(context, LOOKING, async (host) => {
+    const store = await host.store();
+    const entries: Entry[] = [];
+    for (const each of await scopesOf(store, scope)) entries.push(...(await entriesOf(store, each)));
+    context.out.result({ entries: entries.map(entryDocument) }, (style) => entriesText(entries, style));
+  });
+}
+
+const scopesOf = async (store: StateStore, scope: string | undefined): Promise<Bytes[]> =>
+  scope === undefined ? store.scopes() : [utf8(scope)];
+
+async function entriesOf(store: StateStore, scope: Bytes): Promise<Entry[]> {
+  const keys = await store.list(scope);
+  const stored = await Promise.all(
+    keys.map(async (key) => ({ scope, key, value: (await store.get(scope, key))?.value })),
+  );
+  return stored.filter((entry): entry is Entry => entry.value !== undefined);
+}
+
+const entryDocument = ({ scope, key, value }: Entry) => ({
+  scope: printable(scope),
+  key: printable(key),
+  value: toExactJson(value),
+});
+
+function entriesText(entries: readonly Entry[], style: Style): string {
+  if (entries.length === 0) return 'There are no entries.';
+  const blocks = new Map<string, string[][]>();
+  for (const { scope, key, value } of entries) {
+    const rows = blocks.get(printable(scope)) ?? [];
+    rows.push([`  ${printable(key)}`, shortText(value)]);
+    blocks.set(printable(scope), rows);
+  }
+  return [...blocks].map(([scope, rows]) => `${style.bold(scope)}\n${columns(rows)}`).join('\n\n');
+}
+
+/** On one line; long values are told in full by `get`. */
+function shortText(value: Bytes): string {
+  const text = valueText(decodeValue(value), Number.POSITIVE_INFINITY);
+  return text.length <= 100 ? text : `${text.slice(0, 99)}…`;
+}
+
+/** One value. */
+export async function get(context: Context, [scope = '', key = '']: string[]): Promise<void> {
+  await withHost(context, LOOKING, async (host) => {
+    const entry = { scope: utf8(scope), key: utf8(key) };
+    const stored = await (await host.store()).get(entry.scope, entry.key);
+    if (!stored)
+      throw new LlmspellError('NOT_FOUND', `There is no ${key} in the scope ${scope}.`, {
+        hint: `\`llmspell state list ${scope}\` prints the keys there are.`,
+      });
+    context.out.result(entryDocument({ ...entry, value: stored.value }), () => valueText(decodeValue(stored.value)));
+  });
+}
+
+/** Sets a value given as JSON; `null` deletes. */
+export async function set(context: Context, [scope = '', key = '', json = '']: string[]): Promise<void> {
+  const given = parseJson(json);
+  await withHost(context, CHANGING, async (host) => {
+    await change(await host.store(), scope, key, given === null ? null : fromExactJson(given));
+    context.out.result({ scope, key, value: given }, () => '');
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const hint = `Text is written in quotes: '"hello"'.`;
+    throw new LlmspellError('USAGE', `The value is not JSON: ${(error as Error).message}.`, { hint });
+  }
+}
+
+/** On disk when it resolves, with how many entries were changed. */
+async function change(store: StateStore, scope: string, key: string, value: Bytes | null): Promise<number> {
+  const { effective } = await store.write([{ scope: utf8(scope), key: utf8(key), value }]);
+  await store.flush();
+  return effective;
+}
+
+/** Deletes an entry; that there is none is said, and no failure. */
+export async function remove(context: Context, [scope = '', key = '']: string[]): Promise<void> {
+  await withHost(context, CHANGING, async (host) => {
+    const deleted = (await change(await host.store(), scope, key, null)) > 0;
+    if (!deleted) context.out.notice(`There was no ${key} in the scope ${scope}.`);
+    context.out.result({ scope, key, deleted }, () => '');
+  });
+}
+
+/** The keys of a scope, in byte order. */
+export async function list(
+  context: Context,
+  [scope = DEFAULT_SCOPE]: string[],
+  { prefix = '' }: { prefix?: string },
+): Promise<void> {
+  await withHost(context, LOOKING, async (host) => {
+    const keys = (await (await host.store()).list(utf8(scope), { prefix: utf8(prefix) })).map(printable);
+    context.out.result({ scope, keys }, () => keys.join('\n'));
+  });
+}
+
+/** The scopes that hold anything. */
+export async function scopes(context: Context): Promise<void> {
+  await withHost(context, LOOKING, async (host) => {
+    const names = (await (await host.store()).scopes()).map(printable);
+    context.out.result({ scopes: names }, () => names.join('\n'));
+  });
+}
+
+/** What an entry was, newest first. */
+export async function history(
+  context: Context,
+  [scope = '', key = '']: string[],
+  options: { limit?: number },
+): Promise<void> {
+  await withHost(context, LOOKING, async (host) => {
+    const steps = await (await host.store()).history(utf8(scope), utf8(key), options);
+    context.out.result({ scope, key, history: steps.map(stepDocument) }, (style) =>
+      steps.length === 0 ? 'There is no history.' : columns(steps.map((step) => stepRow(step, style))),
+    );
+  });
+}
+
+const stepDocument = ({ value, timeMs, seq }: HistoryItem) => ({
+  ...(value !== null && { value: toExactJson(value) }),
+  deleted: value === null,
+  at_ms: timeMs,
+  seq,
+});
+
+const stepRow = ({ value, timeMs, seq }: HistoryItem, style: Style): string[] => [
+  localTime(timeMs),
+  style.dim(`#${seq}`),
+  value === null ? style.red('deleted') : shortText(value),
+];
+
+/** Deletes all entries, or those of one scope. */
+export async function clear(
+  context: Context,
+  _: string[],
+  { scope, yes }: { scope?: string; yes?: boolean },
+): Promise<void> {
+  await withHost(context, CHANGING, async (host) => {
+    const store = await host.store();
+    const what = scope === undefined ? 'all scopes' : `the scope ${scope}`;
+    await confirm(context, `Delete all entries of ${what}?`, yes);
+    let removed = 0;
+    for (const each of await scopesOf(store, scope)) removed += await store.clear(each);
+    await store.flush();
+    context.out.result({ removed }, () => `Deleted ${counted(removed, 'entry', 'entries')}.`);
+  });
+}

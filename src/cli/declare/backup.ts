@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { count, repeated } from '../arguments.js';
+import { act, define, type Invocation } from '../define.js';
+
+export function declareBackup(program: Command, invocation: Invocation): void {
+  const backup = define(program, { usage: 'backup', summary: 'make, look at and restore backups', examples: [] });
+  declareMaking(backup, invocation);
+  declareLooking(backup, invocation);
+  declareKeeping(backup, invocation);
+}
+
+function declareMaking(backup: Command, invocation: Invocation): void {
+  const create = define(backup, {
+    usage: 'create',
+    summary: 'back the state up',
+    examples: [
+      'llmspell backup create -d "before the upgrade" --pin',
+      'llmspell backup create --incremental --tag nightly',
+    ],
+  })
+    .option('-i, --incremental', 'only what changed since the last backup')
+    .option('-d, --description <text>', 'what it is for')
+    .option('--tag <tag>', 'a name to find it by (may be repeated)', repeated)
+    .option('--pin', 'retention never removes it');
+  act(create, invocation, async () => (await import('../commands/backup.js')).create);
+}
+
+function declareLooking(backup: Command, invocation: Invocation): void {
+  const list = define(backup, {
+    usage: 'list',
+    summary: 'print the backups and which rests on which',
+    examples: ['llmspell backup list', 'llmspell backup list -l 5 --tag nightly'],
+  })
+    .option('-l, --limit <n>', 'the newest so many', count)
+    .option('--tag <tag>', 'only those with this tag');
+  act(list, invocation, async () => (await import('../commands/backup-look.js')).list);
+
+  const info = define(backup, {
+    usage: 'info <id>',
+    summary: 'print all that is known of a backup (an id, the beginning of one, or latest)',
+    examples: ['llmspell backup info latest', 'llmspell backup info 3f9a'],
+  });
+  act(info, invocation, async () => (await import('../commands/backup-look.js')).info);
+
+  const validate = define(backup, {
+    usage: 'validate [id]',
+    summary: 'read every byte of a backup and of what it rests on; without an id, of all',
+    examples: ['llmspell backup validate latest', 'llmspell backup validate --all --json'],
+  }).option('--all', 'all backups');
+  act(validate, invocation, async () => (await import('../commands/backup-look.js')).validate);
+
+  const diff = define(backup, {
+    usage: 'diff <a> [b]',
+    summary: 'print which entries differ between two backups, or a backup and the present state',
+    examples: ['llmspell backup diff latest', 'llmspell backup diff 3f9a 81c2'],
+  });
+  act(diff, invocation, async () => (await import('../commands/backup-look.js')).diff);
+}
+
+function declareKeeping(backup: Command, invocation: Invocation): void {
+  const remove = define(backup, {
+    usage: 'delete <id>',
+    summary: 'delete a backup that no other rests on',
+    examples: ['llmspell backup delete 3f9a'],
+  });
+  act(remove, invocation, async () => (await import('../commands/backup.js')).remove);
+
+  const cleanup = define(backup, {
+    usage: 'cleanup',
+    summary: 'delete what retention no longer keeps, and say why',
+    examples: ['llmspell backup cleanup --dry-run'],
+  }).option('--dry-run', 'only say what would be deleted');
+  act(cleanup, invocation, async () => (await import('../commands/backup.js')).cleanup);
+
+  for (const [name, summary] of [
+    ['pin', 'keep a backup whatever retention says'],
+    ['unpin', 'leave a backup to retention again'],
+  ] as const) {
+    const command = define(backup, { usage: `${name} <id>`, summary, examples: [`llmspell backup ${name} latest`] });
+    act(command, invocation, async () => (await import('../commands/backup.js'))[name]);
+  }
+}

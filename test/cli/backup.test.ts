@@ -1,0 +1,107 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { type Workspace, workspace } from './cli.js';
+
+let cli: Workspace;
+beforeEach(async () => {
+  cli = await workspace();
+  await configure('[runtime.state_persistence.backup]');
+});
+const configure = (toml: string) => writeFile(join(cli.cwd, 'llmspell.toml'), toml);
+const ok = async (...args: string[]) => {
+  const { code, stdout, stderr } = await cli.run(args);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+};
+const create = async (...args: string[]): Promise<string> =>
+  JSON.parse(await ok('backup', 'create', '--json', ...args)).id;
+
+test('backups are made, listed as a chain, looked at, pinned and deleted', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const full = await create('-d', 'first', '--tag', 'x', '--tag', 'y', '--pin');
+  await ok('state', 'set', 'global', 'a', '2');
+  const incremental = await create('--incremental');
+
+  const list = (await ok('backup', 'list')).split('\n');
+  expect(list[1]).toMatch(new RegExp(`^${full} +full .* pinned  #x  #y  first$`));
+  expect(list[2]).toMatch(new RegExp(`^└─ ${incremental} +incremental `));
+  expect(list[3]).toMatch(/^2 backups, /);
+  const { backups } = JSON.parse(await ok('backup', 'list', '--tag', 'x', '--json'));
+  expect(backups).toMatchObject([{ id: full, is_incremental: false, parent_id: null, tags: ['x', 'y'], pinned: true }]);
+
+  expect(await ok('backup', 'info', 'latest')).toContain(`incremental, rests on ${full}`);
+  expect(await ok('backup', 'diff', full, 'latest')).toBe('~ global a\n');
+  expect(await ok('backup', 'diff', full.slice(0, 6))).toBe('~ global a\n');
+
+  const needed = await cli.run(['backup', 'delete', full]);
+  expect(needed).toMatchObject({ code: 1, stdout: '' });
+  expect(needed.stderr).toContain(`${incremental} rests on it`);
+  expect(await ok('backup', 'delete', 'latest')).toBe(`Deleted ${incremental}.\n`);
+  const pinned = await cli.run(['backup', 'delete', full, '--json']);
+  expect(JSON.parse(pinned.stdout).error.code).toBe('BACKUP_PINNED');
+  expect(await ok('backup', 'unpin', full)).toBe(`Unpinned ${full}.\n`);
+  expect(await ok('backup', 'delete', full)).toBe(`Deleted ${full}.\n`);
+  expect(await ok('backup', 'list')).toBe('There are no backups yet.\n');
+});
+
+test('cleanup says what it deletes and why, and with --dry-run only says so', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const ids = [await create(), await create(), await create()];
+  await configure('[runtime.state_persistence.backup]\nmax_backups = 1');
+  const planned = await ok('backup', 'cleanup', '--dry-run');
+  expect(planned).toMatch(new RegExp(`^delete +${ids[0]} `, 'm'));
+  expect(planned).toMatch(/^Would delete 2 backups /m);
+  expect(JSON.parse(await ok('backup', 'cleanup', '--json'))).toMatchObject({ deleted_count: 2, retained_count: 1 });
+  expect(JSON.parse(await ok('backup', 'list', '--json')).backups).toMatchObject([{ id: ids[2] }]);
+});
+
+test('a flipped byte: validate says which backup and exits 4, list still works', async () => {
+  await ok('state', 'set', 'global', 'a', '"some text"');
+  const [first, second] = [await create(), await create()];
+  const directory = join(cli.cwd, 'backups');
+  const name = (await readdir(directory)).find((file) => file.includes(first))!;
+  const bytes = await readFile(join(directory, name));
+  bytes[bytes.length >> 1]! ^= 1;
+  await writeFile(join(directory, name), bytes);
+
+  const { code, stdout } = await cli.run(['backup', 'validate']);
+  expect(code).toBe(4);
+  expect(stdout).toMatch(new RegExp(`^${first}  NOT SOUND`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^${second}  sound`, 'm'));
+  const one = await cli.run(['backup', 'validate', first, '--json']);
+  expect(one.code).toBe(4);
+  expect(JSON.parse(one.stdout)).toMatchObject({ backup_id: first, is_valid: false, checksum_valid: false });
+  expect(await ok('backup', 'validate', second)).toMatch(/sound/);
+  expect(await ok('backup', 'list')).toContain(second);
+});
+
+test.each([
+  [['info', 'ffff'], 1, 'There is no backup ffff'],
+  [['delete', '../../x'], 2, '"../../x" is not a backup id'],
+  [['validate', '../x'], 2, '"../x" is not a backup id'],
+  [['diff', 'latest'], 1, 'no backup'],
+  [['creat'], 2, "did you mean 'create'?"],
+])('backup %j exits %i', async (args, code, sentence) => {
+  const finished = await cli.run(['backup', ...args]);
+  expect([finished.code, finished.stdout]).toEqual([code, '']);
+  expect(finished.stderr).toContain(sentence);
+});
+
+test('without a backup section there are no backups: exit 2, and how to have them', async () => {
+  await configure('');
+  const { code, stderr } = await cli.run(['backup', 'list']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('[runtime.state_persistence.backup]');
+});
+
+test('with the memory backend none can be made, but archives can be looked at', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  await configure('[runtime.state_persistence]\nbackend_type = "memory"\n[runtime.state_persistence.backup]');
+  const { code, stderr } = await cli.run(['backup', 'create']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('memory only');
+  expect(await ok('backup', 'list')).toContain(id);
+  expect(await ok('backup', 'validate', id)).toContain('sound');
+});
