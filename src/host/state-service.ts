@@ -1,7 +1,180 @@
-import type { Handlers } from '../channel/responder.js';
+import { increased } from '../channel/increment.js';
+import type { Answering, ListRange, PendingChange, ReadMark, StatePort } from '../channel/protocol.js';
+import type { CallContext, Handlers } from '../channel/responder.js';
+import { LlmspellError } from '../errors.js';
+import { decodeValue, encodeValue } from '../state/codec.js';
+import type { HistoryItem, StateSnapshot, StateStore, StoredValue } from '../state/types.js';
+import { type Bytes, utf8 } from '../util/bytes.js';
 
-/** Answers `State` for scripts. */
-export interface StateService {
-  /** For one run; `signal` says that the script has ended. */
-  session(signal: AbortSignal): { handlers: Handlers; close(): Promise<void> };
+export interface NamedCallContext {
+  /** Tells the script's `on_progress` listener; a plain object. */
+  emit(event: unknown): void;
+  /** Aborted when the script has ended. */
+  signal: AbortSignal;
 }
+
+/** One operation of `State` by its name: arguments as plain values in, a plain value out. */
+export type NamedCall = (args: unknown[], context: NamedCallContext) => Promise<unknown>;
+
+/** What is read of the past. */
+export type StateView = Pick<StateSnapshot, 'get' | 'list' | 'scopes' | 'close'>;
+
+export interface StateServiceOptions {
+  store: StateStore;
+  /** `create_backup`, …; their names go into the machine's settings too. */
+  calls?: Readonly<Record<string, NamedCall>>;
+  /** Opens the state of a time or of a backup. Without it `State.at` takes times only. */
+  openView?: (when: unknown) => Promise<StateView>;
+}
+
+/** How many views of the past one script may have open. */
+const MOST_VIEWS = 64;
+
+/** Answers `State` from a store. One service serves all scripts; each has a session of its own. */
+export class StateService {
+  readonly #options: StateServiceOptions;
+
+  constructor(options: StateServiceOptions) {
+    this.#options = options;
+  }
+
+  /** @param signal aborted when the script has ended */
+  session(signal: AbortSignal): StateSession {
+    return new StateSession(this.#options, signal);
+  }
+}
+
+export class StateSession {
+  readonly #store: StateStore;
+  readonly #options: StateServiceOptions;
+  readonly #signal: AbortSignal;
+  readonly #views: StateView[] = [];
+
+  constructor(options: StateServiceOptions, signal: AbortSignal) {
+    this.#store = options.store;
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  get handlers(): Handlers {
+    const { call, ...rest } = this.#operations();
+    const entries = Object.entries(rest).map(([name, answer]) => [
+      name,
+      (args: readonly unknown[]) => (answer as (...args: readonly unknown[]) => unknown)(...args),
+    ]);
+    return {
+      ...Object.fromEntries(entries),
+      call: ([name, args], context) => call(name as string, args as Bytes, context),
+    };
+  }
+
+  /** Frees what the script had open. */
+  async close(): Promise<void> {
+    await Promise.all(this.#views.splice(0).map((view) => view.close()));
+  }
+
+  #operations(): Answering<Omit<StatePort, 'call'>> & {
+    call: (name: string, args: Bytes, context: CallContext) => Promise<Bytes>;
+  } {
+    const store = this.#store;
+    return {
+      get: async (scope, key, view) => own(await this.#get(scope, key, view)),
+      has: async (scope, key, view) =>
+        view === undefined ? await store.has(scope, key) : (await this.#get(scope, key, view)) !== undefined,
+      list: async (scope, range, view) => (await this.#reader(view).list(scope, range)).map((name) => own(name)),
+      scopes: async (view) => (await this.#reader(view).scopes()).map((name) => own(name)),
+      set: async (scope, key, value) => void (await store.write([{ scope, key, value }])),
+      delete: async (scope, key) => (await store.write([{ scope, key, value: null }])).effective > 0,
+      clear: (scope) => store.clear(scope),
+      flush: () => store.flush(),
+      read: async (scope, key) => ownValue(await store.get(scope, key)),
+      commit: async (reads, changes) => (await this.#commit(reads, changes)) !== undefined,
+      increment: (scope, key, by) => this.#increment(scope, key, by),
+      history: async (scope, key, limit) =>
+        encodeHistory(await store.history(scope, key, limit === undefined ? {} : { limit })),
+      at: (when) => this.#at(decodeValue(when)),
+      call: (name, args, context) => this.#call(name, args, context),
+    };
+  }
+
+  #reader = (view: number | undefined): { list: Lister; scopes(): Promise<Bytes[]> } =>
+    view === undefined ? this.#store : this.#view(view);
+
+  async #get(scope: Bytes, key: Bytes, view: number | undefined): Promise<Bytes | undefined> {
+    if (view !== undefined) return await this.#view(view).get(scope, key);
+    return (await this.#store.get(scope, key))?.value;
+  }
+
+  #view(number: number): StateView {
+    const view = this.#views[number];
+    if (view === undefined) throw new LlmspellError('USAGE', 'This view of the past is closed.');
+    return view;
+  }
+
+  async #commit(reads: readonly ReadMark[], changes: readonly PendingChange[]) {
+    return await this.#store.writeIf(reads, changes);
+  }
+
+  async #increment(scope: Bytes, key: Bytes, by: Bytes): Promise<Bytes> {
+    for (;;) {
+      const old = await this.#store.get(scope, key);
+      const value = increased(old?.value, by);
+      const check = { scope, key, seq: old?.seq ?? 0 };
+      // Ends: of those that collide, one always gets through.
+      if ((await this.#store.writeIf([check], [{ scope, key, value }])) !== undefined) return value;
+    }
+  }
+
+  async #at(when: unknown): Promise<number> {
+    if (this.#views.length >= MOST_VIEWS)
+      throw new LlmspellError('USAGE', `A script may have ${MOST_VIEWS} views of the past open, and not one more.`);
+    const view = await (this.#options.openView ?? ((moment) => this.#atTime(moment)))(when);
+    return this.#views.push(view) - 1;
+  }
+
+  async #atTime(when: unknown): Promise<StateView> {
+    const timeMs = typeof when === 'string' ? Date.parse(when) : Number(when) * 1000;
+    if (!Number.isFinite(timeMs)) throw new LlmspellError('USAGE', `"${String(when)}" is no time.`);
+    return await this.#store.at(await this.#store.seqAtTime(timeMs));
+  }
+
+  async #call(name: string, args: Bytes, context: CallContext): Promise<Bytes> {
+    const call = this.#options.calls?.[name];
+    if (call === undefined) throw new LlmspellError('INTERNAL', `The host has no operation "${name}".`);
+    const result = await call(decodeValue(args) as unknown[], {
+      emit: (event) => context.emit(own(encodeValue(event))),
+      signal: this.#signal,
+    });
+    return own(encodeValue(result));
+  }
+}
+
+type Lister = (scope: Bytes, range: ListRange) => Promise<Bytes[]>;
+
+// Bytes that lie in a larger buffer would be posted with all of it.
+function own(bytes: Bytes): Bytes;
+function own(bytes: Bytes | undefined): Bytes | undefined;
+function own(bytes: Bytes | undefined): Bytes | undefined {
+  return bytes && new Uint8Array(bytes);
+}
+
+const ownValue = (stored: StoredValue | undefined): StoredValue | undefined =>
+  stored && { value: own(stored.value), seq: stored.seq };
+
+/** An array of `{value, deleted, at_ms, seq}`; the values' bytes as they are stored. */
+function encodeHistory(items: readonly HistoryItem[]): Bytes {
+  const header = Buffer.alloc(5);
+  header[0] = 0xdd;
+  header.writeUInt32BE(items.length, 1);
+  const nil = new Uint8Array([0xc0]);
+  const parts = items.flatMap(({ value, timeMs, seq }) => [
+    new Uint8Array([0x84]),
+    ...field('value', value ?? nil),
+    ...field('deleted', new Uint8Array([value === null ? 0xc3 : 0xc2])),
+    ...field('at_ms', encodeValue(timeMs)),
+    ...field('seq', encodeValue(seq)),
+  ]);
+  return new Uint8Array(Buffer.concat([header, ...parts]));
+}
+
+const field = (name: string, value: Bytes): Bytes[] => [new Uint8Array([0xa0 | name.length]), utf8(name), value];

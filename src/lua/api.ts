@@ -77,6 +77,7 @@ export interface LuaApi {
   luaL_checkinteger(L: Pointer, argument: number): bigint;
   luaL_checknumber(L: Pointer, argument: number): number;
   luaL_checklstring(L: Pointer, argument: number, length: Pointer): Pointer;
+  luaL_checkany(L: Pointer, argument: number): void;
   luaL_checktype(L: Pointer, argument: number, type: number): void;
   luaL_getmetafield(L: Pointer, index: number, name: Pointer): number;
   luaL_ref(L: Pointer, table: number): number;
@@ -108,3 +109,6 @@ export const STATUS = { ok: 0, yield: 1, runtime: 2, syntax: 3, memory: 4, handl
 /** `LUA_REGISTRYINDEX` for `LUAI_MAXSTACK` = 1,000,000. */
 export const REGISTRY = -1_001_000;
 export const MULTIPLE_RESULTS = -1;
+
+/** The pseudo-index of the running C function's upvalue. */
+export const upvalue = (n: number): number => REGISTRY - n;

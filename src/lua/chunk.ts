@@ -2,7 +2,7 @@ import type { RunRequest } from '../channel/start.js';
 import { LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
 import { MULTIPLE_RESULTS, type Pointer, STATUS, TYPE, typeName } from './api.js';
-import { type LuaVm, NotEnoughMemory } from './vm.js';
+import type { LuaVm } from './vm.js';
 
 /** A script's own error, as `lua` shows it. */
 export class ScriptError extends LlmspellError {
@@ -36,7 +36,7 @@ export function runChunk(vm: LuaVm, { source, chunkName, args }: Omit<RunRequest
       traceback = describeError(vm, at);
       return 1;
     });
-    if (load(vm, L, withoutPreamble(source), chunkName) !== STATUS.ok) {
+    if (vm.load(L, withoutPreamble(source), chunkName) !== STATUS.ok) {
       failure = new ScriptError('SCRIPT_SYNTAX', vm.text(L, -1));
       return 0;
     }
@@ -48,12 +48,6 @@ export function runChunk(vm: LuaVm, { source, chunkName, args }: Omit<RunRequest
   }, 0);
   if (status !== STATUS.ok) failure ??= scriptError(vm, vm.L, status, traceback);
   if (failure !== undefined) throw failure;
-}
-
-function load(vm: LuaVm, L: Pointer, source: Bytes, chunkName: string): number {
-  const at = vm.copyIn(source);
-  if (at === 0) throw new NotEnoughMemory();
-  return vm.lua.luaL_loadbufferx(L, at, source.length, vm.cstring(chunkName), vm.cstring('t'));
 }
 
 function scriptError(vm: LuaVm, L: Pointer, status: number, traceback: string | undefined): ScriptError {

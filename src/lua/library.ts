@@ -44,9 +44,7 @@ export class Library {
   /** Runs set-up code written in Lua. */
   run(source: string, argument?: string): void {
     const vm = this.#vm;
-    const bytes = Buffer.from(source);
-    const status = vm.lua.luaL_loadbufferx(this.#L, vm.copyIn(bytes), bytes.length, vm.cstring('=stdlib'), 0);
-    if (status !== STATUS.ok) throw new Error(vm.text(this.#L, -1));
+    if (vm.load(this.#L, Buffer.from(source), '=stdlib') !== STATUS.ok) throw new Error(vm.text(this.#L, -1));
     if (argument === undefined) vm.lua.lua_pushnil(this.#L);
     else vm.pushText(this.#L, argument);
     vm.lua.lua_callk(this.#L, 1, 0, 0, 0);

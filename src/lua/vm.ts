@@ -39,6 +39,7 @@ export class LimitReached extends Unwind {
 }
 
 const SCRATCH_BYTES = 1024;
+const KEPT_BUFFER_BYTES = 16 * 1024;
 
 /**
  * One Lua machine in its own wasm instance and memory; wasmoon serves as the loader and nothing else of it is used. All host functions are
@@ -57,8 +58,8 @@ export class LuaVm {
   readonly #strings = new Map<string, Pointer>();
   #body: HostFunction = () => 0;
   #trampoline = 0;
-  #buffer: Pointer = 0;
-  #bufferSize = 0;
+  readonly #buffers: Pointer[] = [];
+  #nesting = 0;
 
   /** Reaches the instance's memory; done before its C library starts, which already calls the imports. */
   connect(lua: LuaApi): void {
@@ -146,23 +147,44 @@ export class LuaVm {
     return this.scratch;
   }
 
-  /** Copies bytes into a buffer that the next call reuses; 0 where there is no memory for it. */
-  copyIn(bytes: Uint8Array): Pointer {
-    if (bytes.length > this.#bufferSize) {
-      this.lua.free(this.#buffer);
-      this.#bufferSize = Math.max(4096, bytes.length);
-      this.#buffer = this.lua.malloc(this.#bufferSize);
-      if (this.#buffer === 0) this.#bufferSize = 0;
+  /**
+   * Calls `use` with the address of a copy of `bytes`. Lua code may run meanwhile (finalizers do, whenever something is allocated) and
+   * come here again: each level of nesting has a buffer of its own.
+   */
+  withCopy<T>(bytes: Uint8Array, use: (at: Pointer) => T): T {
+    const kept = bytes.length <= KEPT_BUFFER_BYTES;
+    const at = kept ? this.#keptBuffer() : this.#allocate(bytes.length);
+    this.u8.set(bytes, at);
+    this.#nesting++;
+    try {
+      return use(at);
+    } finally {
+      this.#nesting--;
+      if (!kept) this.lua.free(at);
     }
-    if (this.#buffer !== 0) this.u8.set(bytes, this.#buffer);
-    return this.#buffer;
+  }
+
+  #keptBuffer(): Pointer {
+    this.#buffers[this.#nesting] ??= this.#allocate(KEPT_BUFFER_BYTES);
+    return this.#buffers[this.#nesting]!;
+  }
+
+  #allocate(size: number): Pointer {
+    const at = this.lua.malloc(size);
+    if (at === 0) throw new NotEnoughMemory();
+    return at;
   }
 
   /** Pushes a byte string. Inside protected calls only. */
   pushBytes(L: Pointer, bytes: Uint8Array): void {
-    const at = this.copyIn(bytes);
-    if (at === 0) throw new NotEnoughMemory();
-    this.lua.lua_pushlstring(L, at, bytes.length);
+    this.withCopy(bytes, (at) => this.lua.lua_pushlstring(L, at, bytes.length));
+  }
+
+  /** Loads a text chunk: pushes its function, or a message, and returns the status. */
+  load(L: Pointer, source: Uint8Array, name: string): number {
+    return this.withCopy(source, (at) =>
+      this.lua.luaL_loadbufferx(L, at, source.length, this.cstring(name), this.cstring('t')),
+    );
   }
 
   pushText(L: Pointer, text: string): void {

@@ -1,13 +1,21 @@
 import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Caller } from '../channel/caller.js';
+import { Caller, channelPort } from '../channel/caller.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
-import type { RunReport, RunRequest, SandboxSettings, ScriptFailure, WorkerStart } from '../channel/start.js';
+import type {
+  MachineSettings,
+  RunReport,
+  RunRequest,
+  SandboxSettings,
+  ScriptFailure,
+  WorkerStart,
+} from '../channel/start.js';
 import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
 import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js';
+import { installState, type StateOptions } from '../lua/globals/state.js';
 import { HostFs } from '../lua/hostfs.js';
 import { Jail } from '../lua/jail.js';
 import { InputFile, OutputFile } from '../lua/stdio.js';
@@ -39,11 +47,23 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   const vm = await createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
+  if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start.settings, caller)));
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
     runScript(vm, fs, request);
   };
   return { run: (request) => report(() => run(request)) };
+}
+
+function stateOptions({ limits, calls }: MachineSettings, caller: Caller): StateOptions {
+  return {
+    port: channelPort(caller),
+    limits,
+    calls,
+    onEvent: (listener) => {
+      caller.onEvent = listener;
+    },
+  };
 }
 
 function fileAccess({ fileAccess, allowedPaths }: SandboxSettings): FileAccess {

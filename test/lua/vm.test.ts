@@ -23,10 +23,7 @@ function collector(): { patch: ImportPatch; text: () => string } {
 
 function run(vm: LuaVm, source: string): number {
   return vm.protect((L) => {
-    const bytes = new TextEncoder().encode(source);
-    const at = vm.copyIn(bytes);
-    if (vm.lua.luaL_loadbufferx(L, at, bytes.length, vm.cstring('=test'), vm.cstring('t')) !== STATUS.ok)
-      return vm.lua.lua_error(L);
+    if (vm.load(L, new TextEncoder().encode(source), '=test') !== STATUS.ok) return vm.lua.lua_error(L);
     vm.lua.lua_callk(L, 0, 0, 0, 0);
     return 0;
   });

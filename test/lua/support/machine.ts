@@ -35,10 +35,7 @@ export async function runLua(source: string, options: MachineOptions = {}): Prom
   };
   try {
     const failed = vm.protect((L) => {
-      const bytes = Buffer.from(source, 'latin1');
-      const at = vm.copyIn(bytes);
-      if (vm.lua.luaL_loadbufferx(L, at, bytes.length, vm.cstring('=test'), vm.cstring('t')) !== 0)
-        return vm.lua.lua_error(L);
+      if (vm.load(L, Buffer.from(source, 'latin1'), '=test') !== 0) return vm.lua.lua_error(L);
       vm.lua.lua_callk(L, 0, 0, 0, 0);
       return 0;
     });
