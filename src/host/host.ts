@@ -1,10 +1,21 @@
 import type { BackupManager } from '../backup/manager.js';
 import type { Config } from '../config/schema.js';
 import { LlmspellError } from '../errors.js';
+import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
 import type { StateStore } from '../state/types.js';
 import { Lazy } from '../util/lazy.js';
 import { machineSettings, type Overrides } from './machine-settings.js';
 import type { ScriptHost, ScriptResult, ScriptRun } from './script-host.js';
+import { StateAccess } from './state-access.js';
+
+/** What the parts of a host reach of each other; each is opened when it is first asked for. */
+export interface HostParts {
+  /** Whether the configuration has backups; where not, `backups` and `recovery` throw `BACKUP_DISABLED`. */
+  readonly hasBackups: boolean;
+  store(): Promise<StateStore>;
+  backups(): Promise<BackupManager>;
+  recovery(): Promise<RecoveryOrchestrator>;
+}
 
 export interface HostOptions {
   /** From `loadConfig`. */
@@ -24,21 +35,29 @@ export type RunOptions = Omit<ScriptRun, 'machine'> & { overrides?: Overrides };
  * One configuration brought to life: its state, its backups, and the scripts that run on them. Nothing is opened before it is needed;
  * `close` (or `await using`) writes what is pending and frees everything.
  */
-export class Host {
+export class Host implements HostParts {
   readonly config: Config;
+  readonly hasBackups: boolean;
+  /** State with JavaScript values. */
+  readonly state: StateAccess;
   readonly #env: NodeJS.ProcessEnv;
   readonly #store: Lazy<StateStore>;
   readonly #backups: Lazy<BackupManager>;
   readonly #archives: Lazy<BackupManager>;
+  readonly #recovery: Lazy<RecoveryOrchestrator>;
   readonly #scripts: Lazy<ScriptHost>;
   #closed = false;
 
   constructor({ config, env = process.env, readOnly = false, warm = false }: HostOptions) {
     this.config = config;
+    const { enabled, backup, backup_enabled: backupEnabled } = config.runtime.state_persistence;
+    this.hasBackups = enabled && backupEnabled && backup !== undefined;
+    this.state = new StateAccess(() => this.store());
     this.#env = env;
     this.#store = new Lazy(async () => (await import('./open-state.js')).openState(config, readOnly));
     this.#backups = new Lazy(async () => this.#openBackups(await this.store()));
     this.#archives = new Lazy(() => this.#openBackups());
+    this.#recovery = new Lazy(() => this.#openRecovery());
     this.#scripts = new Lazy(() => this.#openScripts(warm));
   }
 
@@ -58,6 +77,12 @@ export class Host {
   async archives(): Promise<BackupManager> {
     this.#assertOpen();
     return await this.#archives.get();
+  }
+
+  /** Restores, to a backup or to a moment. Throws as `backups`. */
+  async recovery(): Promise<RecoveryOrchestrator> {
+    this.#assertOpen();
+    return await this.#recovery.get();
   }
 
   /**
@@ -85,6 +110,11 @@ export class Host {
   async #openBackups(store?: StateStore): Promise<BackupManager> {
     const { openBackups } = await import('./open-backups.js');
     return await openBackups(this.config, this.#env, store);
+  }
+
+  async #openRecovery(): Promise<RecoveryOrchestrator> {
+    const { RecoveryOrchestrator } = await import('../recovery/orchestrator.js');
+    return new RecoveryOrchestrator({ store: await this.store(), backups: await this.backups() });
   }
 
   async #openScripts(warm: boolean): Promise<ScriptHost> {

@@ -1,0 +1,203 @@
+import type { BackupRecord, CreateOptions, Progress } from '../backup/types.js';
+import { sentenceOf, toLlmspellError } from '../errors.js';
+import type { RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
+import { badArgument, optionsOf, stringArgument, timeArgument } from './arguments.js';
+import type { HostParts } from './host.js';
+
+/** What a call is given besides its arguments. */
+export interface CallContext {
+  /** Tells the script's progress function, while the call is under way. */
+  emit(event: unknown): void;
+  signal: AbortSignal;
+}
+
+export type Call = (args: unknown[], context: CallContext) => Promise<unknown>;
+
+/** The backup functions of `State`: arguments in, tables out, as scripts see them. */
+export function backupCalls(parts: HostParts): Record<string, Call> {
+  return {
+    create_backup: async ([given], context) => {
+      const options = createOptions(given);
+      return operation(async () => {
+        const { backup, durationMs, warnings } = await (await parts.backups()).create({
+          ...options,
+          ...watching(context),
+        });
+        return {
+          ...asTable(backup),
+          id: undefined,
+          backup_id: backup.id,
+          uncompressed_bytes: backup.uncompressedBytes,
+          duration_ms: durationMs,
+          warnings,
+        };
+      });
+    },
+    list_backups: async ([given]) => {
+      const { tag, since, limit } = optionsOf('list_backups', 1, given, {
+        tag: 'string',
+        since: 'number',
+        limit: 'count',
+      });
+      const filter = { ...(tag !== undefined && { tag }), ...(limit !== undefined && { limit }) };
+      const backups = await (await parts.backups()).list({
+        ...filter,
+        ...(since !== undefined && { sinceMs: since * 1000 }),
+      });
+      return backups.map(asTable);
+    },
+    restore_backup: async ([id, given], context) => {
+      const backupId = stringArgument('restore_backup', 1, id);
+      const options = restoreOptions('restore_backup', given);
+      return restore(parts, { backupId }, options, context);
+    },
+    restore_to: async ([when, given], context) => {
+      const timeMs = timeArgument('restore_to', 1, when);
+      const options = restoreOptions('restore_to', given);
+      return restore(parts, { timeMs }, options, context);
+    },
+    validate_backup: async ([id, given], context) => {
+      const backupId = stringArgument('validate_backup', 1, id);
+      optionsOf('validate_backup', 2, given, {});
+      const result = await (await parts.backups()).validate(backupId, watching(context));
+      return {
+        backup_id: result.backupId,
+        is_valid: result.isValid,
+        checksum_valid: result.checksumValid,
+        integrity_valid: result.integrityValid,
+        chain_valid: result.chainValid,
+        errors: result.errors,
+        warnings: result.warnings,
+        validated_at: seconds(result.validatedAtMs),
+        duration_ms: result.durationMs,
+      };
+    },
+    delete_backup: async ([id]) => {
+      const backupId = stringArgument('delete_backup', 1, id);
+      return operation(async () => {
+        await (await parts.backups()).delete(backupId);
+        return {};
+      });
+    },
+    cleanup_backups: async ([given]) => {
+      if (given !== undefined && given !== null && typeof given !== 'boolean') {
+        throw badArgument('cleanup_backups', 1, 'boolean expected');
+      }
+      return operation(async () => {
+        const result = await (await parts.backups()).cleanup({ dryRun: given === true });
+        const removed = result.decisions.filter((decision) => !decision.keep);
+        return {
+          dry_run: result.dryRun,
+          deleted_count: result.deletedCount,
+          retained_count: result.retainedCount,
+          space_freed: result.spaceFreedBytes,
+          deleted: removed.map(({ id, reason }) => ({ id, reason })),
+        };
+      });
+    },
+    get_storage_usage: async () => {
+      const usage = await (await parts.backups()).usage();
+      return {
+        total_backups: usage.totalBackups,
+        total_size: usage.totalBytes,
+        full_backups: usage.fullBackups,
+        incremental_backups: usage.incrementalBackups,
+        oldest_backup: usage.oldest?.id,
+        newest_backup: usage.newest?.id,
+      };
+    },
+    diff_backups: async ([a, b]) => {
+      const [from, to] = [stringArgument('diff_backups', 1, a), stringArgument('diff_backups', 2, b)];
+      return (await parts.backups()).diff(from, to);
+    },
+  };
+}
+
+function createOptions(given: unknown): CreateOptions {
+  if (typeof given === 'boolean') return { incremental: given };
+  return optionsOf('create_backup', 1, given, {
+    incremental: 'boolean',
+    description: 'string',
+    tags: 'strings',
+    pin: 'boolean',
+  });
+}
+
+function restoreOptions(fn: string, given: unknown): RestoreOptions {
+  const options = optionsOf(fn, 2, given, {
+    dry_run: 'boolean',
+    scopes: 'byteStrings',
+    preserve_untracked: 'boolean',
+    backup_current: 'boolean',
+    verify: 'boolean',
+  });
+  return {
+    ...(options.dry_run !== undefined && { dryRun: options.dry_run }),
+    ...(options.scopes && { scopes: options.scopes }),
+    ...(options.preserve_untracked !== undefined && { preserveUntracked: options.preserve_untracked }),
+    ...(options.backup_current !== undefined && { backupCurrent: options.backup_current }),
+    ...(options.verify !== undefined && { verify: options.verify }),
+  };
+}
+
+async function restore(parts: HostParts, target: RecoveryTarget, options: RestoreOptions, context: CallContext) {
+  return operation(async () => {
+    const result = await (await parts.recovery()).restore(target, { ...options, ...watching(context) });
+    return restoreTable(result, target);
+  });
+}
+
+const restoreTable = (result: RestoreResult, target: RecoveryTarget) => ({
+  backup_id: result.backupId,
+  dry_run: result.dryRun,
+  entries_restored: result.entriesRestored,
+  entries_deleted: result.entriesDeleted,
+  rollback_id: result.rollbackId,
+  chain: result.chain,
+  duration_ms: result.durationMs,
+  restored_to: 'timeMs' in target ? result.restoredToMs / 1000 : undefined,
+  warnings: result.warnings,
+});
+
+/** A failure of the operation itself is an answer to the script, not an error; a wrong call stays an error. */
+async function operation(run: () => Promise<Record<string, unknown>>): Promise<Record<string, unknown>> {
+  try {
+    return { success: true, ...(await run()) };
+  } catch (cause) {
+    const error = toLlmspellError(cause);
+    if (error.code === 'ABORTED') throw error;
+    const sentence = sentenceOf(error);
+    return { success: false, error: sentence, errors: [sentence] };
+  }
+}
+
+const watching = ({ emit, signal }: CallContext) => ({
+  signal,
+  onProgress: (progress: Progress) =>
+    emit({
+      operation: progress.operation,
+      phase: progress.phase,
+      backup_id: progress.backupId,
+      done: progress.done,
+      total: progress.total,
+      percent: progress.percent,
+      message: progress.message,
+    }),
+});
+
+const seconds = (timeMs: number) => Math.floor(timeMs / 1000);
+
+const asTable = (backup: BackupRecord) => ({
+  id: backup.id,
+  created_at: seconds(backup.createdAtMs),
+  created_at_ms: backup.createdAtMs,
+  size_bytes: backup.sizeBytes,
+  is_incremental: backup.isIncremental,
+  parent_id: backup.parentId,
+  entry_count: backup.entryCount,
+  compression: backup.compression.type,
+  description: backup.description,
+  tags: backup.tags,
+  pinned: backup.pinned,
+  damage: backup.damage,
+});
