@@ -48,11 +48,11 @@ export function guardDebug(vm: LuaVm, library: Library): void {
 function isCLevel(vm: LuaVm, L: Pointer, activation: Pointer): boolean {
   const { lua } = vm;
   const inThread = lua.lua_type(L, 1) === TYPE.thread;
-  const at = inThread ? 2 : 1;
-  if (lua.lua_type(L, at) !== TYPE.number) return false;
   const thread = inThread ? lua.lua_tothread(L, 1) : L;
-  const level = Number(lua.lua_tointegerx(L, at, 0));
-  if (level < 0 || level > 0x7fffffff || lua.lua_getstack(thread, level, activation) === 0) return false;
+  // Read exactly as the library reads it: a string of digits is a level too, and of a large number the lower 32 bits are.
+  const level = lua.lua_tointegerx(L, inThread ? 2 : 1, vm.scratch);
+  if (vm.u32[vm.scratch >> 2] === 0) return false;
+  if (lua.lua_getstack(thread, Number(BigInt.asIntN(32, level)), activation) === 0) return false;
   lua.lua_getinfo(thread, vm.cstring('S'), activation);
   return vm.u8[vm.u32[(activation + WHAT_OFFSET) >> 2]!] === 'C'.charCodeAt(0);
 }

@@ -1,0 +1,17 @@
+-- Processes, the environment and the process that we run in.
+local REFUSED = '~processes are not allowed'
+attempt('a shell', 'false', os.execute)
+attempt('a command', REFUSED, os.execute, 'true')
+attempt('a command behind a NUL', REFUSED, os.execute, 'true\0true')
+attempt('a pipe from a command', REFUSED, io.popen, 'id')
+attempt('a pipe to a command', REFUSED, io.popen, 'cat', 'w')
+attempt('a file that is called like a command', '~Operation not permitted', io.open, '|id')
+attempt('the environment is what was allowed', 'yes nil nil', function() return os.getenv('ALLOWED'), os.getenv('PATH'), os.getenv('HOME') end)
+attempt('a variable by a part of its name', 'nil', os.getenv, 'ALLOW')
+attempt('a variable with its value', 'nil', os.getenv, 'ALLOWED=yes')
+attempt('an empty variable name', 'nil', os.getenv, '')
+attempt('a very long variable name', 'nil', os.getenv, ('x'):rep(100000))
+attempt('a date with an unknown conversion', '~invalid conversion specifier', os.date, '%Ez')
+attempt('a date beyond the calendar', '~', os.date, '%c', 1 << 62)
+attempt('a time beyond the calendar', '~', os.time, { year = 1 << 40, month = 1, day = 1 })
+attempt('a date with a NUL', '~2026', os.date, '!%Y\0%Y', 1790000000)
