@@ -3,18 +3,10 @@ import { sentenceOf, toLlmspellError } from '../errors.js';
 import type { RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
 import { badArgument, optionsOf, stringArgument, timeArgument } from './arguments.js';
 import type { HostParts } from './host.js';
-
-/** What a call is given besides its arguments. */
-export interface CallContext {
-  /** Tells the script's progress function, while the call is under way. */
-  emit(event: unknown): void;
-  signal: AbortSignal;
-}
-
-export type Call = (args: unknown[], context: CallContext) => Promise<unknown>;
+import type { NamedCall, NamedCallContext } from './state-service.js';
 
 /** The backup functions of `State`: arguments in, tables out, as scripts see them. */
-export function backupCalls(parts: HostParts): Record<string, Call> {
+export function backupCalls(parts: HostParts): Record<string, NamedCall> {
   return {
     create_backup: async ([given], context) => {
       const options = createOptions(given);
@@ -140,7 +132,7 @@ function restoreOptions(fn: string, given: unknown): RestoreOptions {
   };
 }
 
-async function restore(parts: HostParts, target: RecoveryTarget, options: RestoreOptions, context: CallContext) {
+async function restore(parts: HostParts, target: RecoveryTarget, options: RestoreOptions, context: NamedCallContext) {
   return operation(async () => {
     const result = await (await parts.recovery()).restore(target, { ...options, ...watching(context) });
     return restoreTable(result, target);
@@ -171,7 +163,7 @@ async function operation(run: () => Promise<Record<string, unknown>>): Promise<R
   }
 }
 
-const watching = ({ emit, signal }: CallContext) => ({
+const watching = ({ emit, signal }: NamedCallContext) => ({
   signal,
   onProgress: (progress: Progress) =>
     emit({

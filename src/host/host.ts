@@ -4,9 +4,11 @@ import { LlmspellError } from '../errors.js';
 import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
 import type { StateStore } from '../state/types.js';
 import { Lazy } from '../util/lazy.js';
+import { backupCalls } from './calls.js';
 import { machineSettings, type Overrides } from './machine-settings.js';
 import type { ScriptHost, ScriptResult, ScriptRun } from './script-host.js';
 import { StateAccess } from './state-access.js';
+import type { NamedCall } from './state-service.js';
 
 /** What the parts of a host reach of each other; each is opened when it is first asked for. */
 export interface HostParts {
@@ -41,6 +43,8 @@ export class Host implements HostParts {
   /** State with JavaScript values. */
   readonly state: StateAccess;
   readonly #env: NodeJS.ProcessEnv;
+  /** What `State` has beyond the basic functions. */
+  readonly #calls: Record<string, NamedCall>;
   readonly #store: Lazy<StateStore>;
   readonly #backups: Lazy<BackupManager>;
   readonly #archives: Lazy<BackupManager>;
@@ -52,6 +56,7 @@ export class Host implements HostParts {
     this.config = config;
     const { enabled, backup, backup_enabled: backupEnabled } = config.runtime.state_persistence;
     this.hasBackups = enabled && backupEnabled && backup !== undefined;
+    this.#calls = this.hasBackups ? backupCalls(this) : {};
     this.state = new StateAccess(() => this.store());
     this.#env = env;
     this.#store = new Lazy(async () => (await import('./open-state.js')).openState(config, readOnly));
@@ -118,14 +123,27 @@ export class Host implements HostParts {
   }
 
   async #openScripts(warm: boolean): Promise<ScriptHost> {
-    const { ScriptHost } = await import('./script-host.js');
+    const [{ ScriptHost }, { StateService }] = await Promise.all([
+      import('./script-host.js'),
+      import('./state-service.js'),
+    ]);
     const { script_timeout_seconds: timeoutSeconds, max_concurrent_scripts: maxConcurrentScripts } =
       this.config.runtime;
-    return new ScriptHost({ machine: this.#machine({}), timeoutSeconds, maxConcurrentScripts, warm });
+    return new ScriptHost({
+      machine: this.#machine({}),
+      timeoutSeconds,
+      maxConcurrentScripts,
+      warm,
+      service: new StateService({
+        store: () => this.store(),
+        calls: this.#calls,
+        openView: async (when) => (await import('./past.js')).openPast(this, when),
+      }),
+    });
   }
 
   #machine(overrides: Overrides) {
-    return machineSettings(this.config, this.#env, [], overrides);
+    return machineSettings(this.config, this.#env, Object.keys(this.#calls), overrides);
   }
 
   #assertOpen(): void {

@@ -20,7 +20,8 @@ export type NamedCall = (args: unknown[], context: NamedCallContext) => Promise<
 export type StateView = Pick<StateSnapshot, 'get' | 'list' | 'scopes' | 'close'>;
 
 export interface StateServiceOptions {
-  store: StateStore;
+  /** Asked for at a script's first operation: a script that keeps nothing opens nothing. */
+  store: () => Promise<StateStore>;
   /** `create_backup`, …; their names go into the machine's settings too. */
   calls?: Readonly<Record<string, NamedCall>>;
   /** Opens the state of a time or of a backup. Without it `State.at` takes times only. */
@@ -45,13 +46,12 @@ export class StateService {
 }
 
 export class StateSession {
-  readonly #store: StateStore;
+  #opened: StateStore | undefined;
   readonly #options: StateServiceOptions;
   readonly #signal: AbortSignal;
   readonly #views: StateView[] = [];
 
   constructor(options: StateServiceOptions, signal: AbortSignal) {
-    this.#store = options.store;
     this.#options = options;
     this.#signal = signal;
   }
@@ -60,12 +60,24 @@ export class StateSession {
     const { call, ...rest } = this.#operations();
     const entries = Object.entries(rest).map(([name, answer]) => [
       name,
-      (args: readonly unknown[]) => (answer as (...args: readonly unknown[]) => unknown)(...args),
+      this.#whenOpen((args) => (answer as (...args: readonly unknown[]) => unknown)(...args)),
     ]);
     return {
       ...Object.fromEntries(entries),
-      call: ([name, args], context) => call(name as string, args as Bytes, context),
+      call: this.#whenOpen(([name, args], context) => call(name as string, args as Bytes, context)),
     };
+  }
+
+  #whenOpen(answer: Handler): Handler {
+    return async (args, context) => {
+      this.#opened ??= await this.#options.store();
+      return await answer(args, context);
+    };
+  }
+
+  get #store(): StateStore {
+    if (this.#opened === undefined) throw new LlmspellError('INTERNAL', 'The state was used before it was opened.');
+    return this.#opened;
   }
 
   /** Frees what the script had open. */
@@ -76,22 +88,21 @@ export class StateSession {
   #operations(): Answering<Omit<StatePort, 'call'>> & {
     call: (name: string, args: Bytes, context: CallContext) => Promise<Bytes>;
   } {
-    const store = this.#store;
     return {
       get: async (scope, key, view) => own(await this.#get(scope, key, view)),
       has: async (scope, key, view) =>
-        view === undefined ? await store.has(scope, key) : (await this.#get(scope, key, view)) !== undefined,
+        view === undefined ? await this.#store.has(scope, key) : (await this.#get(scope, key, view)) !== undefined,
       list: async (scope, range, view) => (await this.#reader(view).list(scope, range)).map((name) => own(name)),
       scopes: async (view) => (await this.#reader(view).scopes()).map((name) => own(name)),
-      set: async (scope, key, value) => void (await store.write([{ scope, key, value }])),
-      delete: async (scope, key) => (await store.write([{ scope, key, value: null }])).effective > 0,
-      clear: (scope) => store.clear(scope),
-      flush: () => store.flush(),
-      read: async (scope, key) => ownValue(await store.get(scope, key)),
+      set: async (scope, key, value) => void (await this.#store.write([{ scope, key, value }])),
+      delete: async (scope, key) => (await this.#store.write([{ scope, key, value: null }])).effective > 0,
+      clear: (scope) => this.#store.clear(scope),
+      flush: () => this.#store.flush(),
+      read: async (scope, key) => ownValue(await this.#store.get(scope, key)),
       commit: async (reads, changes) => (await this.#commit(reads, changes)) !== undefined,
       increment: (scope, key, by) => this.#increment(scope, key, by),
       history: async (scope, key, limit) =>
-        encodeHistory(await store.history(scope, key, limit === undefined ? {} : { limit })),
+        encodeHistory(await this.#store.history(scope, key, limit === undefined ? {} : { limit })),
       at: (when) => this.#at(decodeValue(when)),
       call: (name, args, context) => this.#call(name, args, context),
     };
@@ -149,6 +160,7 @@ export class StateSession {
   }
 }
 
+type Handler = (args: readonly unknown[], context: CallContext) => unknown;
 type Lister = (scope: Bytes, range: ListRange) => Promise<Bytes[]>;
 
 // Bytes that lie in a larger buffer would be posted with all of it.

@@ -24,7 +24,7 @@ beforeAll(async () => {
   store = await openStore(createMemoryBackend());
   host = scriptHost({
     machine: { ...MACHINE, state: true, calls: Object.keys(calls) },
-    service: new StateService({ store, calls }),
+    service: new StateService({ store: async () => store, calls }),
     warm: true,
   });
 });
@@ -275,7 +275,7 @@ describe('trouble in the store', () => {
     const readOnly = await openStore(createMemoryBackend(), { readOnly: true });
     const reading = scriptHost({
       machine: { ...MACHINE, state: true },
-      service: new StateService({ store: readOnly }),
+      service: new StateService({ store: async () => readOnly }),
     });
     const { error, text } = await runScript(reading, {
       source: 'print(pcall(State.get, "k"))\nState.set("k", 1)',
