@@ -17,6 +17,14 @@ const ok = async (...args: string[]) => {
 const create = async (...args: string[]): Promise<string> =>
   JSON.parse(await ok('backup', 'create', '--json', ...args)).id;
 
+async function flipByte(id: string): Promise<void> {
+  const directory = join(cli.cwd, 'backups');
+  const name = (await readdir(directory)).find((file) => file.startsWith(id))!;
+  const bytes = await readFile(join(directory, name));
+  bytes[bytes.length >> 1]! ^= 1;
+  await writeFile(join(directory, name), bytes);
+}
+
 test('backups are made, listed as a chain, looked at, pinned and deleted', async () => {
   await ok('state', 'set', 'global', 'a', '1');
   const full = await create('-d', 'first', '--tag', 'x', '--tag', 'y', '--pin');
@@ -59,11 +67,7 @@ test('cleanup says what it deletes and why, and with --dry-run only says so', as
 test('a flipped byte: validate says which backup and exits 4, list still works', async () => {
   await ok('state', 'set', 'global', 'a', '"some text"');
   const [first, second] = [await create(), await create()];
-  const directory = join(cli.cwd, 'backups');
-  const name = (await readdir(directory)).find((file) => file.includes(first))!;
-  const bytes = await readFile(join(directory, name));
-  bytes[bytes.length >> 1]! ^= 1;
-  await writeFile(join(directory, name), bytes);
+  await flipByte(first);
 
   const { code, stdout } = await cli.run(['backup', 'validate']);
   expect(code).toBe(4);
@@ -77,11 +81,15 @@ test('a flipped byte: validate says which backup and exits 4, list still works',
 });
 
 test.each([
-  [['info', 'ffff'], 1, 'There is no backup ffff'],
+  [['info', 'ffff'], 1, 'There is no backup'],
   [['delete', '../../x'], 2, '"../../x" is not a backup id'],
   [['validate', '../x'], 2, '"../x" is not a backup id'],
-  [['diff', 'latest'], 1, 'no backup'],
+  [['diff', 'latest'], 1, 'There is no backup in'],
   [['creat'], 2, "did you mean 'create'?"],
+  [['restore', 'ffff', '--yes'], 1, 'There is no backup'],
+  [['restore'], 2, 'Name either a backup or, with --to, a moment.'],
+  [['restore', 'latest', '--to', '5'], 2, 'Name either a backup or, with --to, a moment.'],
+  [['restore', '--to', 'yesterday'], 2, '"yesterday" is neither an ISO 8601 time nor Unix seconds.'],
 ])('backup %j exits %i', async (args, code, sentence) => {
   const finished = await cli.run(['backup', ...args]);
   expect([finished.code, finished.stdout]).toEqual([code, '']);
@@ -104,4 +112,15 @@ test('with the memory backend none can be made, but archives can be looked at', 
   expect(stderr).toContain('memory only');
   expect(await ok('backup', 'list')).toContain(id);
   expect(await ok('backup', 'validate', id)).toContain('sound');
+});
+
+test('a damaged archive is not restored: exit 4, the state as it was', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  await ok('state', 'set', 'global', 'a', '2');
+  await flipByte(id);
+  const { code, stderr } = await cli.run(['backup', 'restore', id, '--yes']);
+  expect(code).toBe(4);
+  expect(stderr).toContain(id);
+  expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
 });

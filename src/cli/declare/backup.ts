@@ -7,6 +7,7 @@ export function declareBackup(program: Command, invocation: Invocation): void {
   declareMaking(backup, invocation);
   declareLooking(backup, invocation);
   declareKeeping(backup, invocation);
+  declareRestoring(backup, invocation);
 }
 
 function declareMaking(backup: Command, invocation: Invocation): void {
@@ -79,4 +80,24 @@ function declareKeeping(backup: Command, invocation: Invocation): void {
     const command = define(backup, { usage: `${name} <id>`, summary, examples: [`llmspell backup ${name} latest`] });
     act(command, invocation, async () => (await import('../commands/backup.js'))[name]);
   }
+}
+
+function declareRestoring(backup: Command, invocation: Invocation): void {
+  const restore = define(backup, {
+    usage: 'restore [id]',
+    summary: 'take the state back to a backup, or to a moment; all or nothing',
+    examples: [
+      'llmspell backup restore latest --dry-run',
+      'llmspell backup restore 3f9a --scope agent:planner --yes',
+      'llmspell backup restore --to 2026-11-23T22:45:00Z',
+    ],
+  })
+    .option('--to <time>', 'the moment: ISO 8601, or Unix seconds')
+    .option('--dry-run', 'only say what would be done')
+    .option('--scope <scope>', 'only this scope (may be repeated)', repeated)
+    .option('--no-backup', 'do not keep the present state as a rollback point')
+    .option('--skip-verify', 'do not read the whole chain first')
+    .option('--preserve-untracked', 'keep entries that the backup does not have')
+    .option('-y, --yes', 'do not ask');
+  act(restore, invocation, async () => (await import('../commands/backup-restore.js')).restore);
 }
