@@ -45,6 +45,7 @@ export interface LuaApi {
   lua_pushlstring(L: Pointer, bytes: Pointer, length: number): Pointer;
   lua_pushcclosure(L: Pointer, fn: number, upvalues: number): void;
   lua_pushlightuserdata(L: Pointer, value: Pointer): void;
+  lua_newuserdatauv(L: Pointer, size: number, userValues: number): Pointer;
   lua_createtable(L: Pointer, arraySize: number, mapSize: number): void;
   lua_getglobal(L: Pointer, name: Pointer): number;
   lua_setglobal(L: Pointer, name: Pointer): void;

@@ -3,7 +3,7 @@ import { LlmspellError } from '../errors.js';
 import { utf8 } from '../util/bytes.js';
 import type { LuaApi, Pointer } from './api.js';
 import { MULTIPLE_RESULTS, STATUS } from './api.js';
-import { type WasmModule, webAssembly } from './wasm.js';
+import { asWasmFunction, asWasmHook, type WasmModule, webAssembly } from './wasm.js';
 
 /** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
 export type VmImports = Record<string, Record<string, (...args: never[]) => unknown>>;
@@ -39,6 +39,11 @@ export class LimitReached extends Unwind {
 }
 
 const SCRATCH_BYTES = 1024;
+const PAGE_BYTES = 64 * 1024;
+/** The wasm module's own limit. */
+const MOST_MEMORY_BYTES = 2 ** 31;
+/** `LUA_MASKCOUNT`. */
+const MASK_COUNT = 8;
 const KEPT_BUFFER_BYTES = 16 * 1024;
 
 /**
@@ -55,6 +60,8 @@ export class LuaVm {
   L!: Pointer;
   /** {@link SCRATCH_BYTES} of memory for lengths and short messages; any call may overwrite it. */
   scratch!: Pointer;
+  /** What the memory may grow to. */
+  maxMemoryBytes = MOST_MEMORY_BYTES;
   readonly #strings = new Map<string, Pointer>();
   #body: HostFunction = () => 0;
   #trampoline = 0;
@@ -83,18 +90,42 @@ export class LuaVm {
 
   /** Puts a host function into the function table; its index is what `lua_pushcclosure` takes. */
   register(fn: HostFunction): number {
+    return this.#addToTable(asWasmFunction((L: Pointer) => this.#guard(fn, L)));
+  }
+
+  #addToTable(wasmFunction: unknown): number {
     const table = this.lua.__indirect_function_table;
     const index = table.grow(1);
-    table.set(
-      index,
-      asWasmFunction((L: Pointer) => this.#guard(fn, L)),
-    );
+    table.set(index, wasmFunction);
     return index;
   }
 
   /** A C function of the machine by its index in the function table: calls it in the frame of the function that calls this. */
   tableFunction(index: number): HostFunction {
     return this.lua.__indirect_function_table.get(index) as HostFunction;
+  }
+
+  /** Makes the memory at least `size` bytes large; false, and nothing changed, where that is above the limit. */
+  grow(size: number): boolean {
+    const { memory } = this.lua;
+    const present = memory.buffer.byteLength;
+    if (size > this.maxMemoryBytes) return false;
+    // Growing copies nothing but costs a system call and new views: take a fifth more than is asked for.
+    const wanted = Math.min(Math.max(size, present * 1.2), this.maxMemoryBytes);
+    const pages = Math.floor(wanted / PAGE_BYTES) - present / PAGE_BYTES;
+    try {
+      memory.grow(Math.max(pages, Math.ceil((size - present) / PAGE_BYTES)));
+      this.refresh();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Has `hook` called after every `count` instructions of the main coroutine and of those that it makes (`lua_sethook`). */
+  setCountHook(count: number, hook: () => void): void {
+    const index = this.#addToTable(asWasmHook(hook));
+    this.lua.lua_sethook(this.L, index, MASK_COUNT, count);
   }
 
   /** Registers and pushes. */
@@ -216,6 +247,11 @@ export class LuaVm {
     return this.lua.lua_error(L);
   }
 
+  /** Lua's own memory error, which its API can raise only by asking for more than there can be. */
+  #raiseMemoryError(L: Pointer): number {
+    return this.lua.lua_newuserdatauv(L, MOST_MEMORY_BYTES, 0);
+  }
+
   // A Lua error travels through here as a thrown number and goes on; an Unwind passes every pcall because the glue lets objects through.
   #guard(fn: HostFunction, L: Pointer): number {
     let message: string;
@@ -223,13 +259,14 @@ export class LuaVm {
       return fn(L);
     } catch (error) {
       if (typeof error === 'number' || error instanceof Unwind || isTrap(error)) throw error;
+      if (error instanceof NotEnoughMemory) return this.#raiseMemoryError(L);
       message = messageOf(error);
     }
     return this.raise(L, message);
   }
 }
 
-/** Thrown inside a host function where the VM's memory does not suffice; Lua sees its own `not enough memory`. */
+/** Thrown inside a host function where the memory does not suffice; Lua sees its own `not enough memory`. */
 export class NotEnoughMemory extends Error {
   constructor() {
     super('not enough memory');
@@ -242,19 +279,6 @@ const isTrap = (error: unknown): boolean =>
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-// (module (import "e" "f" (func (param i32) (result i32))) (export "f" (func 0))): turns a JavaScript function into one that a wasm
-// table takes.
-const ADAPTER = new Uint8Array([
-  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 2, 7, 1, 1, 0x65, 1, 0x66, 0, 0, 7, 5, 1, 1, 0x66,
-  0, 0,
-]);
-let adapter: WasmModule | undefined;
-
-function asWasmFunction(f: (L: Pointer) => number): unknown {
-  adapter ??= new webAssembly.Module(ADAPTER);
-  return new webAssembly.Instance(adapter, { e: { f } }).exports.f;
 }
 
 interface Wasmoon {
@@ -300,11 +324,13 @@ async function load(patches: readonly ImportPatch[], compiled: WasmModule | unde
 
 function patchBasics(imports: VmImports, vm: LuaVm): void {
   const env = imports.env!;
-  const resize = env.emscripten_resize_heap as (size: number) => number;
+  const refreshLoader = env.emscripten_resize_heap as (size: number) => number;
   env.emscripten_resize_heap = (size: number) => {
-    const grown = resize(size);
+    if (!vm.grow(size >>> 0)) return 0;
+    // The memory is large enough already: the loader only takes its own views anew.
+    refreshLoader(vm.u8.length);
     vm.refresh();
-    return grown;
+    return 1;
   };
   env.exit = (code: number) => {
     throw new ScriptExit(code & 0xff);

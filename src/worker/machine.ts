@@ -18,6 +18,7 @@ import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js
 import { installState, type StateOptions } from '../lua/globals/state.js';
 import { HostFs } from '../lua/hostfs.js';
 import { Jail } from '../lua/jail.js';
+import { installLimits } from '../lua/limits.js';
 import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
@@ -48,6 +49,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
   if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start.settings, caller)));
+  installLimits(vm, start.settings.limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
     runScript(vm, fs, request);
