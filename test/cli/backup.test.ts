@@ -114,6 +114,28 @@ test('with the memory backend none can be made, but archives can be looked at', 
   expect(await ok('backup', 'validate', id)).toContain('sound');
 });
 
+test('a restore takes the state back, is undone by its rollback id, and asks first', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  await ok('state', 'set', 'global', 'a', '2');
+  await ok('state', 'set', 'user', 'b', '3');
+
+  const refused = await cli.run(['backup', 'restore', id]);
+  expect([refused.code, refused.stdout]).toEqual([2, '']);
+  expect(refused.stderr).toContain('Confirm it with --yes.');
+  expect(await ok('backup', 'restore', 'latest', '--dry-run')).toMatch(new RegExp(`^Would restore .*\\n  ${id} +full`));
+  expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
+
+  const restored = JSON.parse(await ok('backup', 'restore', id.slice(0, 8), '--yes', '--json'));
+  expect(restored).toMatchObject({ backup_id: id, dry_run: false, chain: [id] });
+  expect(await ok('state', 'show')).toBe('global\n  a  1\n');
+  expect(await ok('backup', 'restore', restored.rollback_id, '--yes')).toMatch(/^Restored the state of /);
+  expect(await ok('state', 'show')).toBe('global\n  a  2\n\nuser\n  b  3\n');
+
+  await ok('backup', 'restore', id, '--scope', 'global', '--yes');
+  expect(await ok('state', 'show')).toBe('global\n  a  1\n\nuser\n  b  3\n');
+});
+
 test('a damaged archive is not restored: exit 4, the state as it was', async () => {
   await ok('state', 'set', 'global', 'a', '1');
   const id = await create();

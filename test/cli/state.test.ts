@@ -14,15 +14,37 @@ const ok = async (...args: string[]) => {
   return stdout;
 };
 
-test('what is set is there for the next command ', async () => {
+test('what is set is there for the next command and for scripts, and the other way round', async () => {
   expect(await ok('state', 'set', 'user', 'name', '"Ada"')).toBe('');
-  await ok('state', 'set', 'global', 'list', '[1, 2.5, {"x": true}]');
+  expect(await ok('exec', 'print(State.get("user", "name")) State.set("list", {1, 2.5, {x = true}})')).toBe('Ada\n');
   expect(await ok('state', 'get', 'global', 'list')).toBe('[1, 2.5, {"x": true}]\n');
   expect(JSON.parse(await ok('state', 'get', 'global', 'list', '--json'))).toEqual({
     scope: 'global',
     key: 'list',
     value: [1, 2.5, { x: true }],
   });
+});
+
+test('scopes, list and show tell what there is', async () => {
+  await ok('exec', 'for _, k in ipairs{"b", "a1", "a2"} do State.set("s", k, k) end State.set("g", 1)');
+  expect(await ok('state', 'scopes')).toBe('global\ns\n');
+  expect(await ok('state', 'list', 's', '--prefix', 'a')).toBe('a1\na2\n');
+  expect(JSON.parse(await ok('state', 'list', '--json'))).toEqual({ scope: 'global', keys: ['g'] });
+  expect(await ok('state', 'show')).toBe('global\n  g  1\n\ns\n  a1  "a1"\n  a2  "a2"\n  b   "b"\n');
+  expect(await ok('state', 'show', '--scope', 's', 'b')).toBe('"b"\n');
+  expect(JSON.parse(await ok('state', 'show', '--scope', 's', '--json')).entries).toHaveLength(3);
+});
+
+test('delete says whether there was something; clear wants a yes where nobody can be asked', async () => {
+  await ok('exec', 'State.set("a", 1) State.set("s", "b", 2) State.set("s", "c", 3)');
+  expect(JSON.parse(await ok('state', 'delete', 'global', 'a', '--json'))).toMatchObject({ deleted: true });
+  const again = await cli.run(['state', 'delete', 'global', 'a']);
+  expect(again).toEqual({ code: 0, stdout: '', stderr: 'note: There was no a in the scope global.\n' });
+  const refused = await cli.run(['state', 'clear']);
+  expect([refused.code, refused.stdout]).toEqual([2, '']);
+  expect(refused.stderr).toContain('Confirm it with --yes.');
+  expect(await ok('state', 'clear', '--scope', 's', '--yes')).toBe('Deleted 2 entries.\n');
+  expect(await ok('state', 'show')).toBe('There are no entries.\n');
 });
 
 describe('what is wrong', () => {
@@ -63,5 +85,18 @@ describe('what is wrong', () => {
   test('state that is switched off: exit 2', async () => {
     await configure('[runtime.state_persistence]\nenabled = false');
     expect(await cli.run(['state', 'list'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('a second process on a state that is held: exit 3, naming the holder', async () => {
+    await writeFile(join(cli.cwd, 'hold.lua'), 'State.set("a", 1) print("held") io.stdout:flush() while true do end');
+    const holder = cli.start(['run', 'hold.lua']);
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    const { code, stderr } = await cli.run(['state', 'list']);
+    const ended = new Promise((resolve) => holder.on('close', resolve));
+    holder.kill('SIGINT');
+    await ended;
+    expect(code).toBe(3);
+    expect(stderr).toContain(String(holder.pid));
+    expect(await ok('state', 'get', 'global', 'a')).toBe('1\n');
   });
 });
