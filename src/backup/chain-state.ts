@@ -1,7 +1,7 @@
 import { encodeKey, scopePrefix } from '../state/key.js';
 import type { HistoryRecord, Position, RecordedChange } from '../state/types.js';
-import { type Bytes, compareBytes } from '../util/bytes.js';
-import { isInPart, type Part, type Printed, partsOf, printed, printOf, WHOLE } from './compare.js';
+import { type Bytes, compareBytes, latin1Of } from '../util/bytes.js';
+import { type ComparableState, inPart, isInPart, type Part, type Printed, partsOf, printOf } from './compare.js';
 import { isOnPath, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
 import type { ArchiveReader } from './types.js';
 
@@ -21,7 +21,7 @@ const KEYS_IN_MEMORY = 250_000;
  * The state that a chain of archives completes, or completed at one moment within its last archive. It is never in memory: it is told
  * as a stream of writes, or as prints of its entries in the order of their keys.
  */
-export class ChainState {
+export class ChainState implements ComparableState {
   readonly #base: ArchiveReader;
   readonly #increments: readonly Increment[];
   /** The moment whose state this is. */
@@ -66,8 +66,8 @@ export class ChainState {
   }
 
   /** Prints of all entries, or those of some scopes, in byte order of their keys. */
-  async *prints(part: Part = WHOLE, scopes?: readonly Bytes[]): AsyncGenerator<readonly Printed[]> {
-    const base = printed(this.#base.entries(scopes), part);
+  async *prints(part: Part, scopes?: readonly Bytes[]): AsyncGenerator<readonly Printed[]> {
+    const base = inPart(this.#base.entries(scopes), part);
     yield* this.#increments.length === 0 ? base : overlaid(base, await this.#changedPrints(part, scopes));
   }
 
@@ -95,7 +95,7 @@ export class ChainState {
     for await (const page of this.#changes(scopes)) {
       for (const { key, value } of page) {
         if (!isInPart(key, part)) continue;
-        newest.set(Buffer.from(key).toString('latin1'), { key, print: value === null ? undefined : printOf(value) });
+        newest.set(latin1Of(key), { key, print: value === null ? undefined : printOf(value) });
       }
     }
     return [...newest.values()].sort((a, b) => compareBytes(a.key, b.key));
@@ -156,7 +156,7 @@ async function* overlaid(
 }
 
 function addIfThere(out: Printed[], { key, print }: Changed): void {
-  if (print !== undefined) out.push({ key, print });
+  if (print !== undefined) out.push({ key, value: print });
 }
 
 /** Whether a raw key belongs to one of the scopes; without scopes every key does. */

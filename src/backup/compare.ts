@@ -4,11 +4,18 @@ import { type Bytes, compareBytes } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
 import type { StateDiff } from './types.js';
 
-/** An entry as far as it takes to tell whether another one is the same. */
+/** An entry as far as it takes to tell whether another one is the same: its value, or the print of it (`printOf`). */
 export interface Printed {
   key: Bytes;
-  /** CRC-32 and length of the value in one number. */
-  print: number;
+  value: Bytes | number;
+}
+
+/** CRC-32 and length in one number. Lengths are kept up to 2 MiB, beyond that modulo 2 MiB: so the sum is exact in a double. */
+export const printOf = (value: Bytes): number => crc32(value) + (value.length % 2 ** 21) * 2 ** 32;
+
+function isSameValue(a: Bytes | number, b: Bytes | number): boolean {
+  if (typeof a === 'object' && typeof b === 'object') return compareBytes(a, b) === 0;
+  return (typeof a === 'object' ? printOf(a) : a) === (typeof b === 'object' ? printOf(b) : b);
 }
 
 /** One of `count` parts that the entries of a state are divided into by their keys, so that one part fits into memory. */
@@ -23,121 +30,148 @@ export const partsOf = (count: number): Part[] => Array.from({ length: count }, 
 
 export const isInPart = (key: Bytes, { index, count }: Part): boolean => count === 1 || crc32(key) % count === index;
 
-/** Lengths are kept up to 2 MiB, beyond that modulo 2 MiB: the sum stays exact in a double. */
-export const printOf = (value: Bytes): number => crc32(value) + (value.length % 2 ** 21) * 2 ** 32;
-
-export async function* printed(
-  pages: AsyncIterable<readonly RawEntry[]>,
-  part: Part = WHOLE,
-): AsyncGenerator<readonly Printed[]> {
-  for await (const page of pages) {
-    const mine = part.count === 1 ? page : page.filter(({ key }) => isInPart(key, part));
-    yield mine.map(({ key, value }) => ({ key, print: printOf(value) }));
-  }
+export async function* inPart<T extends Printed>(
+  pages: AsyncIterable<readonly T[]>,
+  part: Part,
+): AsyncGenerator<readonly T[]> {
+  for await (const page of pages) yield part.count === 1 ? page : page.filter(({ key }) => isInPart(key, part));
 }
 
-/** A state that can be compared: its prints, in so many parts. */
+/** A state that can be compared with others, part by part. */
 export interface ComparableState {
   readonly parts: readonly Part[];
-  prints(part: Part): AsyncIterable<readonly Printed[]>;
+  /** In byte order of the keys. */
+  prints(part: Part, scopes?: readonly Bytes[]): AsyncIterable<readonly Printed[]>;
   close(): Promise<void>;
+}
+
+/** Anything that tells its entries in byte order of their keys. */
+export const comparable = (state: {
+  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  close?(): Promise<void>;
+}): ComparableState => ({
+  parts: [WHOLE],
+  prints: (part, scopes) => inPart(state.entries(scopes), part),
+  close: async () => state.close?.(),
+});
+
+export type Difference = 'changed' | 'onlyLeft' | 'onlyRight';
+
+/** How two values of one key compare; at least one is there. */
+export function differenceOf(left: Printed | undefined, right: Printed | undefined): Difference | 'same' {
+  if (!right) return 'onlyLeft';
+  if (!left) return 'onlyRight';
+  return isSameValue(left.value, right.value) ? 'same' : 'changed';
+}
+
+/** Walks two states and names every entry that differs. */
+export async function compareStates(
+  left: ComparableState,
+  right: ComparableState,
+  scopes: readonly Bytes[] | undefined,
+  onDifference: (kind: Difference, key: Bytes) => void,
+): Promise<void> {
+  await walkTogether([left, right], scopes, (key, [a, b]) => {
+    const kind = differenceOf(a, b);
+    if (kind !== 'same') onDifference(kind, key);
+  });
 }
 
 /** The names of all entries that differ, in byte order. Only these are in memory. */
 export async function diffStates(from: ComparableState, to: ComparableState): Promise<StateDiff> {
   const found: Record<Difference, Bytes[]> = { onlyRight: [], changed: [], onlyLeft: [] };
-  const { parts } = from.parts.length > to.parts.length ? from : to;
-  for (const part of parts) {
-    await compareEntries(from.prints(part), to.prints(part), (kind, key) => found[kind].push(Buffer.from(key)));
-  }
+  await compareStates(from, to, undefined, (kind, key) => found[kind].push(Buffer.from(key)));
   const names = (keys: Bytes[]) => keys.sort(compareBytes).flatMap((key) => decodeKey(key) ?? []);
   return { added: names(found.onlyRight), changed: names(found.changed), removed: names(found.onlyLeft) };
 }
 
-export interface Comparison {
-  same: number;
-  changed: number;
-  onlyLeft: number;
-  onlyRight: number;
-}
-
-export type Difference = 'changed' | 'onlyLeft' | 'onlyRight';
-
-export const isEqual = ({ changed, onlyLeft, onlyRight }: Comparison): boolean => changed + onlyLeft + onlyRight === 0;
-
-export const sumOf = (a: Comparison, b: Comparison): Comparison => ({
-  same: a.same + b.same,
-  changed: a.changed + b.changed,
-  onlyLeft: a.onlyLeft + b.onlyLeft,
-  onlyRight: a.onlyRight + b.onlyRight,
-});
-
-export const NOTHING_COMPARED: Comparison = { same: 0, changed: 0, onlyLeft: 0, onlyRight: 0 };
-
-/** Walks two states in step, both in byte order of their keys; one page of each is in memory. */
-export async function compareEntries(
-  left: AsyncIterable<readonly Printed[]>,
-  right: AsyncIterable<readonly Printed[]>,
-  onDifference?: (kind: Difference, key: Bytes) => void,
-): Promise<Comparison> {
-  const counts = { ...NOTHING_COMPARED };
-  const [a, b] = [new Cursor(left), new Cursor(right)];
-  const tell = (kind: Difference, key: Bytes) => {
-    counts[kind]++;
-    onDifference?.(kind, key);
-  };
-  try {
-    while ((a.ready || (await a.load())) && (b.ready || (await b.load()))) {
-      const order = compareBytes(a.entry.key, b.entry.key);
-      if (order < 0) tell('onlyLeft', a.take().key);
-      else if (order > 0) tell('onlyRight', b.take().key);
-      else if (a.take().print === b.entry.print) {
-        b.take();
-        counts.same++;
-      } else tell('changed', b.take().key);
+/**
+ * Walks several states in step and calls `visit` for each key that any of them has, with what each has under it. In byte order within
+ * a part; as many passes as the state with the most parts needs. One page of each state is in memory.
+ */
+export async function walkTogether(
+  states: readonly ComparableState[],
+  scopes: readonly Bytes[] | undefined,
+  visit: (key: Bytes, entries: readonly (Printed | undefined)[]) => void,
+  onPart: (part: Part) => void = () => undefined,
+): Promise<void> {
+  const parts = states.map((state) => state.parts).reduce((most, some) => (some.length > most.length ? some : most));
+  for (const part of parts) {
+    onPart(part);
+    const cursors = states.map((state) => new Cursor(state.prints(part, scopes)));
+    try {
+      await walkOnce(cursors, visit);
+    } finally {
+      await Promise.all(cursors.map((cursor) => cursor.close()));
     }
-    for (; a.ready || (await a.load()); ) tell('onlyLeft', a.take().key);
-    for (; b.ready || (await b.load()); ) tell('onlyRight', b.take().key);
-  } finally {
-    await Promise.all([a.close(), b.close()]);
   }
-  return counts;
 }
 
-/** One entry after the other out of pages, without a promise for each. */
+async function walkOnce(
+  cursors: readonly Cursor[],
+  visit: (key: Bytes, entries: readonly (Printed | undefined)[]) => void,
+): Promise<void> {
+  for (;;) {
+    for (const cursor of cursors) if (cursor.isDrained) await cursor.load();
+    let least: Printed | undefined;
+    for (const { entry } of cursors) if (entry && (!least || compareBytes(entry.key, least.key) < 0)) least = entry;
+    if (!least) return;
+    const { key } = least;
+    visit(
+      key,
+      cursors.map((cursor) => cursor.takeIf(key)),
+    );
+  }
+}
+
+/** One entry after the other out of pages, without a promise for each. The next page is fetched while this one is used. */
 class Cursor {
   readonly #pages: AsyncIterator<readonly Printed[]>;
+  #next: Promise<IteratorResult<readonly Printed[]>>;
   #page: readonly Printed[] = [];
   #at = 0;
+  #isOver = false;
 
   constructor(pages: AsyncIterable<readonly Printed[]>) {
     this.#pages = pages[Symbol.asyncIterator]();
+    this.#next = this.#fetch();
   }
 
-  get ready(): boolean {
-    return this.#at < this.#page.length;
+  /** Whether `load` has to be called before `entry` tells anything. */
+  get isDrained(): boolean {
+    return this.#at >= this.#page.length && !this.#isOver;
   }
 
-  get entry(): Printed {
-    return this.#page[this.#at]!;
+  get entry(): Printed | undefined {
+    return this.#page[this.#at];
   }
 
-  take(): Printed {
-    return this.#page[this.#at++]!;
+  takeIf(key: Bytes): Printed | undefined {
+    const entry = this.#page[this.#at];
+    if (!entry || (entry.key !== key && compareBytes(entry.key, key) !== 0)) return undefined;
+    this.#at++;
+    return entry;
   }
 
-  /** Resolves with whether there is another entry. */
-  async load(): Promise<boolean> {
-    while (!this.ready) {
-      const next = await this.#pages.next();
-      if (next.done) return false;
-      this.#page = next.value;
+  async load(): Promise<void> {
+    while (this.isDrained) {
+      const next = await this.#next;
+      this.#isOver = next.done === true;
+      this.#page = next.done ? [] : next.value;
       this.#at = 0;
+      if (!next.done) this.#next = this.#fetch();
     }
-    return true;
   }
 
   async close(): Promise<void> {
+    await this.#next.catch(() => undefined);
     await this.#pages.return?.();
+  }
+
+  #fetch(): Promise<IteratorResult<readonly Printed[]>> {
+    const next = this.#pages.next();
+    // Told by `load`; nobody may come for it where another state ends the walk first.
+    next.catch(() => undefined);
+    return next;
   }
 }

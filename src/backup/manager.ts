@@ -7,7 +7,7 @@ import { type Base, chooseBase } from './base.js';
 import { Catalog } from './catalog.js';
 import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
-import { type ComparableState, diffStates, printed, WHOLE } from './compare.js';
+import { type ComparableState, comparable, diffStates } from './compare.js';
 import { findRecord } from './find.js';
 import { abortable, reporter } from './operation.js';
 import { newBackupId } from './repository.js';
@@ -209,8 +209,7 @@ export class BackupManager {
   async #side(reference: string, options: OperationOptions): Promise<ComparableState> {
     if (reference !== 'current') return await this.openState(await this.chain(reference), undefined, options);
     if (!this.#store) throw new LlmspellError('STATE_DISABLED', 'There is no present state to compare with.');
-    const snapshot = await this.#store.snapshot();
-    return { parts: [WHOLE], prints: (part) => printed(snapshot.entries(), part), close: () => snapshot.close() };
+    return comparable(await this.#store.snapshot());
   }
 
   async #create(store: StateStore, options: CreateOptions): Promise<CreateResult> {

@@ -1,5 +1,6 @@
 import { encodeKey } from '../state/key.js';
 import type { HistoryRecord, LiveSnapshot } from '../state/types.js';
+import { latin1Of } from '../util/bytes.js';
 import { createArchiveWriter } from './archive-writer.js';
 import type { Base } from './base.js';
 import type { Report } from './operation.js';
@@ -68,7 +69,7 @@ function note(record: HistoryRecord, storeId: string, fromSeq: number, keys: Set
     if (rewind.storeId !== storeId || rewind.toSeq < fromSeq) {
       throw new TakenBack(rewind.storeId === storeId ? rewind.toSeq : -1);
     }
-  } else keys.add(Buffer.from(encodeKey(record.scope, record.key)).toString('latin1'));
+  } else keys.add(latin1Of(encodeKey(record.scope, record.key)));
 }
 
 const positionOf = ({ storeId, seq, timeMs }: LiveSnapshot) => ({ storeId, seq, timeMs });

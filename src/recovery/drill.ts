@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Comparison, compareEntries, NOTHING_COMPARED, printed, sumOf } from '../backup/compare.js';
+import { comparable, differenceOf, walkTogether } from '../backup/compare.js';
 import type { BackupManager } from '../backup/manager.js';
 import { abortable } from '../backup/operation.js';
 import type { OperationOptions } from '../backup/types.js';
@@ -36,18 +36,8 @@ export async function drill(
     errors: [],
   };
   try {
-    const { chain, comparison } = await abortable('The drill', options.signal, () =>
-      restoreAside(backups, id, options),
-    );
-    const { same, changed, onlyLeft, onlyRight } = comparison;
-    const entriesDifferent = changed + onlyLeft + onlyRight;
-    const found = {
-      chain,
-      entriesCompared: same + entriesDifferent,
-      entriesDifferent,
-      success: entriesDifferent === 0,
-    };
-    Object.assign(result, found);
+    const found = await abortable('The drill', options.signal, () => restoreAside(backups, id, options));
+    Object.assign(result, found, { success: found.entriesDifferent === 0 });
   } catch (error) {
     if (!(error instanceof LlmspellError) || error.code === 'ABORTED') throw error;
     result.errors.push(error.message);
@@ -62,7 +52,7 @@ async function restoreAside(backups: BackupManager, id: string, options: Operati
     try {
       const recovery = new RecoveryOrchestrator({ store, backups });
       const { chain } = await recovery.restore({ backupId: id }, { ...options, backupCurrent: false });
-      return { chain, comparison: await compareWith(backups, id, store, options) };
+      return { chain, ...(await compareWith(backups, id, store, options)) };
     } finally {
       await store.close();
     }
@@ -73,15 +63,15 @@ async function restoreAside(backups: BackupManager, id: string, options: Operati
 
 async function compareWith(backups: BackupManager, id: string, store: StateStore, options: OperationOptions) {
   const expected = await backups.openState(await backups.chain(id), undefined, options);
-  const restored = await store.snapshot();
-  let comparison: Comparison = NOTHING_COMPARED;
+  const restored = comparable(await store.snapshot());
+  const counts = { entriesCompared: 0, entriesDifferent: 0 };
   try {
-    for (const part of expected.parts) {
-      const entries = printed(restored.entries(), part);
-      comparison = sumOf(comparison, await compareEntries(expected.prints(part), entries));
-    }
+    await walkTogether([expected, restored], undefined, (_key, [wanted, found]) => {
+      counts.entriesCompared++;
+      if (differenceOf(wanted, found) !== 'same') counts.entriesDifferent++;
+    });
   } finally {
     await Promise.all([expected.close(), restored.close()]);
   }
-  return comparison;
+  return counts;
 }

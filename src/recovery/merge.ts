@@ -1,5 +1,5 @@
 import { type RawWrite, scopeFilter } from '../backup/chain-state.js';
-import { compareEntries, printed } from '../backup/compare.js';
+import { comparable, compareStates } from '../backup/compare.js';
 import { LlmspellError } from '../errors.js';
 import { decodeKey, encodeKey } from '../state/key.js';
 import type {
@@ -11,13 +11,11 @@ import type {
   StateStore,
 } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
-import type { Bytes } from '../util/bytes.js';
+import { type Bytes, latin1Of } from '../util/bytes.js';
 
 /** Others may go on writing meanwhile; after so many attempts to catch up with them the restore gives up. */
 const ATTEMPTS = 10;
 const PAGE = 1000;
-
-const nameOf = (key: Bytes): string => Buffer.from(key).toString('latin1');
 
 /**
  * Makes a generation that holds some restored scopes into a whole state: everything else is taken from the present one, which may
@@ -79,14 +77,13 @@ export class Merge {
 
   async #preserveUntracked(present: LiveSnapshot): Promise<void> {
     const untracked: Bytes[] = [];
-    const restored = printed(this.#generation.entries(this.#scopes));
-    await compareEntries(restored, printed(present.entries(this.#scopes)), (kind, key) => {
+    await compareStates(comparable(this.#generation), comparable(present), this.#scopes, (kind, key) => {
       if (kind === 'onlyRight') untracked.push(Buffer.from(key));
     });
     for (let at = 0; at < untracked.length; at += PAGE) {
       await this.#copy(present, untracked.slice(at, at + PAGE));
     }
-    for (const key of untracked) this.#preserved.add(nameOf(key));
+    for (const key of untracked) this.#preserved.add(latin1Of(key));
   }
 
   async #copy(present: LiveSnapshot, keys: readonly Bytes[]): Promise<void> {
@@ -104,19 +101,19 @@ export class Merge {
       const writes = page.map(writeOf);
       await this.#generation.write(writes.filter(({ key }) => this.#isLeftAlone(key)));
       if (!this.#preserve) continue;
-      for (const write of writes) if (!this.#isLeftAlone(write.key)) undecided.set(nameOf(write.key), write);
+      for (const write of writes) if (!this.#isLeftAlone(write.key)) undecided.set(latin1Of(write.key), write);
     }
     if (undecided.size > 0) await this.#preserveNew(undecided);
   }
 
   #isLeftAlone(key: Bytes): boolean {
-    return !this.#isRestored(key) || this.#preserved.has(nameOf(key));
+    return !this.#isRestored(key) || this.#preserved.has(latin1Of(key));
   }
 
   /** Of entries written meanwhile, those that the backup does not have are preserved too. */
   async #preserveNew(written: Map<string, RawWrite>): Promise<void> {
     for await (const page of this.#generation.entries(this.#scopes)) {
-      for (const { key } of page) written.delete(nameOf(key));
+      for (const { key } of page) written.delete(latin1Of(key));
     }
     await this.#generation.write([...written.values()]);
     for (const name of written.keys()) this.#preserved.add(name);
@@ -125,18 +122,17 @@ export class Merge {
   async *#changesFrom(present: LiveSnapshot): AsyncGenerator<readonly Change[]> {
     // Both sides are walked in step, and the values of what differs fetched page by page.
     const different: { key: Bytes; gone: boolean }[] = [];
-    const next = printed(this.#generation.entries(this.#scopes));
-    await compareEntries(printed(present.entries(this.#scopes)), next, (kind, key) => {
+    await compareStates(comparable(present), comparable(this.#generation), this.#scopes, (kind, key) => {
       different.push({ key: Buffer.from(key), gone: kind === 'onlyLeft' });
     });
-    const values = this.#valuesOf(new Set(different.filter(({ gone }) => !gone).map(({ key }) => nameOf(key))));
+    const values = this.#valuesOf(new Set(different.filter(({ gone }) => !gone).map(({ key }) => latin1Of(key))));
     for (const { key, gone } of different) if (gone) yield [change(key, null)];
     yield* values;
   }
 
   async *#valuesOf(names: ReadonlySet<string>): AsyncGenerator<readonly Change[]> {
     for await (const page of this.#generation.entries(this.#scopes)) {
-      const wanted = page.filter(({ key }) => names.has(nameOf(key)));
+      const wanted = page.filter(({ key }) => names.has(latin1Of(key)));
       if (wanted.length > 0) yield wanted.map(({ key, value }) => change(key, value));
     }
   }

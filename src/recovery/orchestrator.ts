@@ -5,7 +5,7 @@ import type { ActivatedGeneration, GenerationWriter, RollbackPoint, StateStore }
 import { throwIfAborted } from '../util/abort.js';
 import { printable } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import { type Effect, effectOn, fill, verify } from './build.js';
+import { compare, type Effect, fill } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
 import { historySource, type RecoverySource } from './source.js';
@@ -145,7 +145,7 @@ export class RecoveryOrchestrator {
 
   async #run(run: Run): Promise<Outcome> {
     const { plan, options } = run;
-    const { effect, activated } = options.dryRun ? await this.#wouldDo(run) : await this.#build(run);
+    const { effect, activated }: Done = options.dryRun ? { effect: await this.#compare(run) } : await this.#build(run);
     return {
       backupId: plan.chain.at(-1)?.id,
       dryRun: options.dryRun ?? false,
@@ -158,10 +158,13 @@ export class RecoveryOrchestrator {
     };
   }
 
-  async #wouldDo({ store, source, options }: Run): Promise<Done> {
+  /** The effect on the present state; with a generation, that is verified on the way. */
+  async #compare({ store, source, options, report }: Run, generation?: GenerationWriter): Promise<Effect> {
     const present = await store.snapshot();
     try {
-      return { effect: await effectOn(present, source, options) };
+      const build = { source, scopes: options.scopes, report, signal: options.signal };
+      const effect = await compare(build, present, generation);
+      return options.preserveUntracked ? { ...effect, entriesDeleted: 0 } : effect;
     } finally {
       await present.close();
     }
@@ -172,37 +175,31 @@ export class RecoveryOrchestrator {
     report({ phase: 'rollback_point', message: 'The present state is kept as it is until the swap' });
     const generation = await store.newGeneration();
     try {
-      const build = { source, generation, scopes: options.scopes, report, signal: options.signal };
-      await fill(build);
-      if (options.verify !== false) await verify(build);
+      await fill({ source, scopes: options.scopes, report, signal: options.signal }, generation);
+      const effect = await this.#compare(run, options.verify === false ? undefined : generation);
       const isWhole = !options.scopes && !options.preserveUntracked;
-      return isWhole ? await this.#swapWhole(run, generation) : await this.#swapMerged(run, generation);
+      const activated = await (isWhole ? this.#swapWhole(run, generation) : this.#swapMerged(run, generation));
+      return { effect, activated };
     } finally {
       await generation.discard();
     }
   }
 
-  async #swapWhole(run: Run, generation: GenerationWriter): Promise<Done> {
-    const { plan, source, options, report } = run;
-    const { effect } = await this.#wouldDo(run);
+  async #swapWhole({ plan, source, options, report }: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
     const backupId = await this.#restoredBackup(plan, source);
     report({ phase: 'swap', message: 'Swapping' });
     throwIfAborted(options.signal);
-    const activated = await generation.activate({
+    return await generation.activate({
       description: describe(plan),
       rewind: { position: source.position, ...(backupId !== undefined && { backupId }) },
       keepOld: options.backupCurrent ?? true,
     });
-    return { effect, activated };
   }
 
-  async #swapMerged(run: Run, generation: GenerationWriter): Promise<Done> {
-    const { store, plan, source, options, report } = run;
-    const present = await store.snapshot();
+  async #swapMerged({ store, plan, options, report }: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
     const merge = new Merge(store, generation, options);
-    let effect: Effect;
+    const present = await store.snapshot();
     try {
-      effect = await effectOn(present, source, options);
       await merge.complete(present);
     } catch (error) {
       await present.close();
@@ -210,8 +207,7 @@ export class RecoveryOrchestrator {
     }
     report({ phase: 'swap', message: 'Swapping' });
     const what = options.scopes ? `${options.scopes.map(printable).join(', ')} from ` : '';
-    const activated = await merge.activate(present, `${what}${describe(plan)}`, options.backupCurrent ?? true);
-    return { effect, activated };
+    return await merge.activate(present, `${what}${describe(plan)}`, options.backupCurrent ?? true);
   }
 
   /** The backup that the next incremental one may rest on: only where the state is exactly that of the backup. */

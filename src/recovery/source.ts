@@ -1,5 +1,5 @@
 import type { RawWrite } from '../backup/chain-state.js';
-import { type ComparableState, type Part, type Printed, printed, WHOLE } from '../backup/compare.js';
+import { type ComparableState, comparable } from '../backup/compare.js';
 import type { Position, StateSnapshot } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
 
@@ -8,17 +8,14 @@ export interface RecoverySource extends ComparableState {
   readonly position: Position;
   /** Applied one after the other they make the state, or those scopes of it. */
   writes(scopes?: readonly Bytes[]): AsyncIterable<readonly RawWrite[]>;
-  prints(part: Part, scopes?: readonly Bytes[]): AsyncIterable<readonly Printed[]>;
 }
 
 /** A past moment that the state's own history still has. */
 export function historySource(past: StateSnapshot): RecoverySource {
   const { storeId, seq, timeMs } = past;
   return {
+    ...comparable(past),
     position: { storeId, seq, timeMs },
-    parts: [WHOLE],
     writes: (scopes) => past.entries(scopes),
-    prints: (part, scopes) => printed(past.entries(scopes), part),
-    close: () => past.close(),
   };
 }
