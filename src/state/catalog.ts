@@ -57,6 +57,8 @@ export interface Head {
 export interface Horizon {
   seq: number;
   timeMs: number;
+  /** Whether what was trimmed left its values behind in the floor; not where history was switched off. */
+  hasFloor: boolean;
 }
 
 export interface Documents {
@@ -77,7 +79,7 @@ export const newDocuments = (): Documents => ({
     garbage: [],
   },
   head: { seq: 0, timeMs: 0, historyBytes: 0 },
-  horizon: { seq: 0, timeMs: 0 },
+  horizon: { seq: 0, timeMs: 0, hasFloor: true },
 });
 
 /** Undefined where the backend holds no store yet. Throws `STATE_DAMAGED`, or `STATE_UNAVAILABLE` for a newer format. */

@@ -9,11 +9,14 @@ export interface SealedEntry extends RawEntry {
   seq: number;
 }
 
+/** A range of raw keys. */
+export type EntryRange = Omit<KeyRange, 'reverse'>;
+
 /** Entries by their raw keys, checked: what every way of reading a state (live, snapshot, past) is built on. */
 export interface EntrySource {
   get(raw: Bytes): Promise<StoredValue | undefined>;
   /** In byte order; no empty pages. */
-  iterate(range: KeyRange): AsyncIterable<readonly SealedEntry[]>;
+  iterate(range: EntryRange): AsyncIterable<readonly SealedEntry[]>;
 }
 
 /** The entries under a prefix of a view: of a generation, or of a floor. */
@@ -33,7 +36,7 @@ export function entriesUnder(view: BackendView, prefix: Bytes): EntrySource {
   };
 }
 
-function under(prefix: Bytes, { gte, gt, lt, lte, ...rest }: KeyRange): KeyRange {
+function under(prefix: Bytes, { gte, gt, lt, lte, ...rest }: EntryRange): KeyRange {
   const range: KeyRange = rest;
   if (gt !== undefined) range.gt = concat(prefix, gt);
   else range.gte = gte === undefined ? prefix : concat(prefix, gte);
@@ -53,9 +56,9 @@ export async function listKeys(source: EntrySource, scope: Bytes, options: ListO
   return keys;
 }
 
-function listRange(scope: Bytes, { prefix, after, limit }: ListOptions): KeyRange {
+function listRange(scope: Bytes, { prefix, after, limit }: ListOptions): EntryRange {
   const start = prefix === undefined ? scopePrefix(scope) : encodeKey(scope, prefix);
-  const range: KeyRange = { keysOnly: true, lt: prefixEnd(start)! };
+  const range: EntryRange = { keysOnly: true, lt: prefixEnd(start)! };
   const afterKey = after === undefined ? undefined : encodeKey(scope, after);
   if (afterKey !== undefined && compareBytes(afterKey, start) >= 0) range.gt = afterKey;
   else range.gte = start;
@@ -66,7 +69,7 @@ function listRange(scope: Bytes, { prefix, after, limit }: ListOptions): KeyRang
 /** The scopes that hold anything, by a seek from each to the next: the cost follows the number of scopes. */
 export async function listScopes(source: EntrySource): Promise<Bytes[]> {
   const scopes: Bytes[] = [];
-  let range: KeyRange | undefined = { keysOnly: true, limit: 1 };
+  let range: EntryRange | undefined = { keysOnly: true, limit: 1 };
   while (range !== undefined) {
     const first = await firstKey(source, range);
     const scope: Bytes | undefined = first && decodeKey(first)?.scope;
@@ -78,7 +81,7 @@ export async function listScopes(source: EntrySource): Promise<Bytes[]> {
   return scopes;
 }
 
-async function firstKey(source: EntrySource, range: KeyRange): Promise<Bytes | undefined> {
+async function firstKey(source: EntrySource, range: EntryRange): Promise<Bytes | undefined> {
   for await (const page of source.iterate(range)) return page[0]?.key;
   return undefined;
 }

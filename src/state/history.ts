@@ -23,6 +23,8 @@ const VERSION = 1;
 const HEADER_BYTES = 27;
 const RECORD_BYTES = 15;
 const KIND = { put: 0, delete: 1, rewind: 2 } as const;
+/** How many changes are read together where history is read from its end. */
+const BACKWARD_STEP = 2000;
 const NO_BYTES: Bytes = new Uint8Array(0);
 
 type Rewind = RecordedRewind['rewind'];
@@ -171,6 +173,19 @@ export function toHistoryRecord({ seq, timeMs, kind, raw, body }: RawRecord): Hi
   if (kind === 'rewind') return { seq, timeMs, rewind: JSON.parse(Buffer.from(body).toString()) as Rewind };
   const { scope, key } = decodeKey(raw)!;
   return { seq, timeMs, scope, key, value: kind === 'put' ? unsealEntry(raw, body).value : null };
+}
+
+/** Segments that end above `from` and at or below `to` (which is where one ends), newest first, few at a time in memory. */
+export async function* segmentsBackward(view: BackendView, from: number, to: number): AsyncIterable<Segment> {
+  for (let end = to; end > from; end -= BACKWARD_STEP) {
+    const start = Math.max(from, end - BACKWARD_STEP);
+    const step: Segment[] = [];
+    for await (const segment of view.changesSince(start)) {
+      if (segment.lastSeq > end) break;
+      step.push(segment);
+    }
+    yield* step.reverse();
+  }
 }
 
 /** Every record above `seq`, ascending, a page for each segment. */

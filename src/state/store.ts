@@ -1,7 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import { type Bytes, latin1Of, printable, utf8 } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import type { BackendOperation, Segment, StateBackend } from './backend.js';
+import type { BackendOperation, BackendSnapshot, Segment, StateBackend } from './backend.js';
 import {
   type Catalog,
   type Documents,
@@ -15,7 +15,9 @@ import {
 } from './catalog.js';
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
 import { BackendGeneration, buildSegments } from './generation.js';
+import { readHeader } from './history.js';
 import { encodeKey } from './key.js';
+import { keyHistory } from './key-history.js';
 import {
   allOf,
   concat,
@@ -28,18 +30,23 @@ import {
   unsealEntry,
   userKey,
 } from './layout.js';
-import { CommittedSnapshot } from './snapshot.js';
-import { pruned, swapped } from './swap.js';
+import { floorOfFirstChanges, pastSource, seqAt, timeOf, unreachable } from './past.js';
+import { CommittedSnapshot, SourceSnapshot } from './snapshot.js';
+import { pruned, restarted, swapped } from './swap.js';
+import { trimHistory } from './trim.js';
 import type {
   ActivatedGeneration,
   Change,
   GenerationOrigin,
   GenerationWriter,
+  HistoryItem,
+  HistoryOptions,
   ListOptions,
   LiveSnapshot,
   Position,
   ReadCheck,
   RollbackPoint,
+  StateSnapshot,
   StateStore,
   StoredValue,
   StoreOptions,
@@ -48,6 +55,10 @@ import { Group, WriteQueue } from './write-queue.js';
 
 /** Of scope and key together, as the backend gets them. */
 const MAX_KEY_BYTES = (128 << 10) - PREFIX_BYTES;
+const TIDY_INTERVAL_MS = 60_000;
+/** The part of its limit that history is trimmed to. */
+const TRIM_TO = 0.9;
+const WEEK_SECONDS = 604_800;
 
 /**
  * Opens the backend and the store in it, making a new one where there is none. Errors: those of the backend's `open`, and
@@ -56,7 +67,8 @@ const MAX_KEY_BYTES = (128 << 10) - PREFIX_BYTES;
 export async function openStore(backend: StateBackend, options: StoreOptions = {}): Promise<StateStore> {
   await backend.open();
   try {
-    return new Store(backend, options, (await readDocuments(backend)) ?? (await createStore(backend, options)));
+    const documents = (await readDocuments(backend)) ?? (await createStore(backend, options));
+    return new Store(backend, options, await matchHistory(backend, options, documents));
   } catch (error) {
     await backend.close();
     throw error;
@@ -67,6 +79,23 @@ async function createStore(backend: StateBackend, { readOnly = false }: StoreOpt
   const documents = newDocuments();
   if (!readOnly) await backend.commit({ operations: putDocuments(documents) }, { sync: true });
   return documents;
+}
+
+/**
+ * While history is switched off no floor is kept. Switched on again, the past begins here: with a timeline of its own on the
+ * same generation.
+ */
+async function matchHistory(backend: StateBackend, options: StoreOptions, documents: Documents): Promise<Documents> {
+  const { catalog, head, horizon } = documents;
+  const isEnabled = options.history?.enabled ?? true;
+  if (isEnabled === horizon.hasFloor || options.readOnly === true) return documents;
+  const matched = {
+    catalog: isEnabled ? restarted(catalog, head) : catalog,
+    head,
+    horizon: { ...horizon, hasFloor: isEnabled },
+  };
+  await backend.commit({ operations: putDocuments(matched) }, { sync: true });
+  return matched;
 }
 
 interface PreparedChange {
@@ -86,6 +115,7 @@ class Store implements StateStore {
   readonly readOnly: boolean;
   readonly #backend: StateBackend;
   readonly #maxValueBytes: number;
+  readonly #history: NonNullable<StoreOptions['history']>;
   readonly #clock: Clock;
   readonly #queue: WriteQueue;
   readonly #documents: Documents;
@@ -97,6 +127,8 @@ class Store implements StateStore {
   /** Generations under construction: garbage as long as they are not activated, but not yet to be cleared. */
   readonly #building = new Set<number>();
   #tidying: Promise<void> = Promise.resolve();
+  #isTidyWanted = false;
+  readonly #tidyTimer: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
 
   constructor(backend: StateBackend, options: StoreOptions, documents: Documents) {
@@ -105,6 +137,11 @@ class Store implements StateStore {
     this.persistent = backend.persistent;
     this.readOnly = options.readOnly ?? false;
     this.#maxValueBytes = options.maxValueBytes ?? 10_000_000;
+    this.#history = options.history ?? {
+      enabled: true,
+      maxAgeSeconds: WEEK_SECONDS,
+      maxBytes: backend.persistent ? 1 << 30 : 64 << 20,
+    };
     this.#documents = documents;
     this.#seq = documents.head.seq;
     this.#timeMs = documents.head.timeMs;
@@ -115,7 +152,8 @@ class Store implements StateStore {
       commit: (group) => this.#commit(group),
       newGroup: (capacityBytes) => new Group(this.#timeline, this.#seq + 1, capacityBytes),
     });
-    if (!this.readOnly) this.#tidy();
+    this.#tidyTimer = setInterval(() => this.#tidy(), TIDY_INTERVAL_MS).unref();
+    this.#tidy();
   }
 
   get storeId(): string {
@@ -193,27 +231,38 @@ class Store implements StateStore {
     }
   }
 
-  async at(_seq: number): Promise<never> {
-    throw notYet();
+  async at(seq: number): Promise<StateSnapshot> {
+    return await this.#inPast(async (view, documents) => {
+      const source = await pastSource(view, documents, seq);
+      const timeMs = await timeOf(view, documents, seq);
+      return new SourceSnapshot(source, view, { storeId: this.storeId, seq, timeMs });
+    });
   }
 
-  async seqAtTime(_timeMs: number): Promise<never> {
-    throw notYet();
+  async seqAtTime(timeMs: number): Promise<number> {
+    return await this.#lookBack((view, documents) => seqAt(view, documents, timeMs));
   }
 
-  async history(): Promise<never> {
-    throw notYet();
+  async history(scope: Bytes, key: Bytes, { limit }: HistoryOptions = {}): Promise<HistoryItem[]> {
+    const raw = rawKey(scope, key);
+    return await this.#lookBack((view, documents) => keyHistory(view, documents, raw, limit));
+  }
+
+  async releaseHistory(seq: number): Promise<void> {
+    this.#assertWritable();
+    if (this.#history.enabled) return;
+    await this.flush();
+    await this.#trim((segment) => segment.lastSeq <= seq);
   }
 
   async newGeneration(): Promise<GenerationWriter> {
     this.#assertWritable();
-    const generation = this.#documents.catalog.nextGeneration;
-    await this.#changeCatalog((catalog) => ({
-      ...catalog,
-      nextGeneration: generation + 1,
-      garbage: [...catalog.garbage, { generation }],
-    }));
-    this.#building.add(generation);
+    let generation = 0;
+    await this.#changeCatalog((catalog) => {
+      generation = catalog.nextGeneration;
+      this.#building.add(generation);
+      return { ...catalog, nextGeneration: generation + 1, garbage: [...catalog.garbage, { generation }] };
+    });
     return new BackendGeneration(this.#backend, generation, {
       activate: (number, origin) => this.#activate(number, origin),
       discard: (number) => this.#discard(number),
@@ -265,6 +314,7 @@ class Store implements StateStore {
       await this.#queue.flush();
     } finally {
       this.#queue.stop();
+      clearInterval(this.#tidyTimer);
       await this.#backend.close();
     }
   }
@@ -339,15 +389,23 @@ class Store implements StateStore {
 
   /** Clears, in the background, what nothing points to. What is not done when the process ends is done at the next open. */
   #tidy(): void {
-    this.#tidying = this.#tidying.then(() => this.#collectGarbage()).catch(() => undefined);
+    if (this.#isTidyWanted || this.readOnly) return;
+    this.#isTidyWanted = true;
+    this.#tidying = this.#tidying.then(async () => {
+      this.#isTidyWanted = false;
+      if (this.#closing === undefined) await this.#collectGarbage().catch(() => undefined);
+    });
   }
 
   async #collectGarbage(): Promise<void> {
+    await this.#trim((segment, freedBytes) => this.#isExpired(segment, freedBytes));
     if (pruned(this.#documents.catalog, this.#nowMs()) !== this.#documents.catalog)
       await this.#changeCatalog((catalog) => pruned(catalog, this.#nowMs()));
     for (const item of this.#documents.catalog.garbage) {
       if (this.#closing !== undefined) return;
-      if ('generation' in item && this.#building.has(item.generation)) continue;
+      // Looked up anew each time: what was under construction may be the live generation by now.
+      const isGarbage = this.#documents.catalog.garbage.includes(item);
+      if (!isGarbage || ('generation' in item && this.#building.has(item.generation))) continue;
       const prefix = 'generation' in item ? generationPrefix(item.generation) : floorPrefix(item.timeline);
       await this.#backend.clearRange(allOf(prefix));
       await this.#changeCatalog((catalog) => ({
@@ -366,6 +424,46 @@ class Store implements StateStore {
       throw new LlmspellError('RESTORE_FAILED', `The state has changed since change ${seq}: it is at ${this.#seq}.`, {
         hint: 'Try again; nothing has been changed.',
       });
+  }
+
+  /** Calls `body` with everything accepted so far; it takes the snapshot over where it succeeds. */
+  async #inPast<T>(body: (view: BackendSnapshot, documents: Documents) => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    if (!this.#history.enabled) throw unreachable('History is switched off, so the past cannot be looked at.');
+    if (!this.#queue.hasFailed) await this.#queue.drain();
+    const view = await this.#backend.snapshot();
+    try {
+      return await body(view, (await readDocuments(view)) ?? this.#documents);
+    } catch (error) {
+      await view.close();
+      throw error;
+    }
+  }
+
+  async #lookBack<T>(body: (view: BackendSnapshot, documents: Documents) => Promise<T>): Promise<T> {
+    return await this.#inPast(async (view, documents) => {
+      const result = await body(view, documents);
+      await view.close();
+      return result;
+    });
+  }
+
+  /** What is too old, or too much. */
+  #isExpired(segment: Segment, freedBytes: number): boolean {
+    const { maxAgeSeconds, maxBytes } = this.#history;
+    const bytes = this.#documents.head.historyBytes;
+    // Well below the limit, so that it is not reached again at once.
+    if (bytes > maxBytes && bytes - freedBytes > maxBytes * TRIM_TO) return true;
+    return readHeader(segment).lastTimeMs < this.#nowMs() - maxAgeSeconds * 1000;
+  }
+
+  async #trim(isTrimmed: (segment: Segment, freedBytes: number) => boolean): Promise<void> {
+    const { catalog, horizon } = this.#documents;
+    const plan = { isTrimmed, keepFloor: this.#history.enabled };
+    await trimHistory(this.#backend, catalog, horizon, plan, (next, freedBytes) => {
+      this.#documents.horizon = next;
+      this.#documents.head.historyBytes -= freedBytes;
+    });
   }
 
   /** Everything accepted so far, as the backend has it. After a failed commit: what it has. */
@@ -441,9 +539,11 @@ class Store implements StateStore {
     this.#assertWritable();
     const group = this.#queue.open;
     let effective = 0;
-    for (const { raw, value, timeMs } of changes) {
+    // One time for all, so that no moment lies between them.
+    const nowMs = this.#clock.nowMs();
+    for (const { raw, value, timeMs = nowMs } of changes) {
       if (value === null && lookup(raw) === undefined) continue;
-      this.#timeMs = timeMs === undefined ? this.#nowMs() : Math.max(this.#timeMs, timeMs);
+      this.#timeMs = Math.max(this.#timeMs, timeMs);
       this.#seq++;
       group.record(raw, this.#timeMs, value);
       effective++;
@@ -468,16 +568,22 @@ class Store implements StateStore {
   async #commit(group: Group): Promise<void> {
     const segments = [...group.segments];
     if (group.changes.count > 0) segments.push(group.changes.finish());
-    const head = { ...this.#documents.head };
+    const operations = [...this.#entryOperations(group), ...group.operations, ...(await this.#floorOperations(group))];
+    const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const { head } = this.#documents;
     const last = segments.at(-1);
-    if (last !== undefined) {
-      head.seq = last.lastSeq;
-      head.timeMs = group.lastTimeMs;
-      for (const { bytes } of segments) head.historyBytes += bytes.length;
-    }
-    const operations = [...this.#entryOperations(group), ...group.operations, putHead(head)];
+    const next = last === undefined ? head : { seq: last.lastSeq, timeMs: group.lastTimeMs, historyBytes: 0 };
+    operations.push(putHead({ ...next, historyBytes: head.historyBytes + addedBytes }));
     await this.#backend.commit({ operations, segments }, { sync: group.sync });
-    this.#documents.head = head;
+    // Trimming may have made it smaller meanwhile.
+    this.#documents.head = { ...next, historyBytes: this.#documents.head.historyBytes + addedBytes };
+    if (this.#documents.head.historyBytes > this.#history.maxBytes) this.#tidy();
+  }
+
+  async #floorOperations({ timeline, newest, changes }: Group): Promise<BackendOperation[]> {
+    if (timeline.startSeq === 0 || newest.size === 0 || !this.#history.enabled) return [];
+    const raws = [...newest.values()].map((index) => changes.rawAt(index));
+    return await floorOfFirstChanges(this.#backend, timeline, raws);
   }
 
   #assertOpen(): void {
@@ -522,4 +628,3 @@ function rawKey(scope: Bytes, key: Bytes): Bytes {
 function assertName(what: 'scope' | 'key', name: Bytes): void {
   if (name.length === 0) throw new LlmspellError('KEY_INVALID', `The ${what} is empty.`);
 }
-const notYet = () => new LlmspellError('INTERNAL', 'Not there yet.');

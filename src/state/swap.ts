@@ -63,11 +63,21 @@ export function pruned(catalog: Catalog, nowMs: number): Catalog {
   const kept = new Set([liveTimeline(catalog), ...rollbackPoints].map(({ generation }) => generation));
   const gone = catalog.timelines.filter(({ generation }) => !kept.has(generation));
   if (gone.length === 0 && rollbackPoints.length === catalog.rollbackPoints.length) return catalog;
-  const generations = new Set(gone.map(({ generation }) => generation));
+  const generations = new Set([...gone, ...catalog.rollbackPoints].map(({ generation }) => generation));
   const garbage: Garbage[] = [
     ...catalog.garbage,
-    ...[...generations].map((generation) => ({ generation })),
+    ...[...generations].filter((generation) => !kept.has(generation)).map((generation) => ({ generation })),
     ...gone.map(({ id }) => ({ timeline: id })),
   ];
   return { ...catalog, rollbackPoints, timelines: catalog.timelines.filter((one) => !gone.includes(one)), garbage };
+}
+
+/** A timeline that begins now, on the same generation; those before it are over for good. */
+export function restarted(catalog: Catalog, { seq, timeMs }: Moment): Catalog {
+  const { id, generation } = liveTimeline(catalog);
+  return {
+    ...catalog,
+    timelines: [{ id: id + 1, generation, startSeq: seq, startTimeMs: timeMs }],
+    garbage: [...catalog.garbage, ...catalog.timelines.map((timeline) => ({ timeline: timeline.id }))],
+  };
 }

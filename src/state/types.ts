@@ -188,6 +188,12 @@ export interface StateStore {
   /** Newest first, as far back as the history reaches. */
   history(scope: Bytes, key: Bytes, options?: HistoryOptions): Promise<HistoryItem[]>;
 
+  /**
+   * Tells that everything up to change `seq` is in a backup. Where history is switched off, the changes up to there are then
+   * forgotten; where it is on, this has no effect.
+   */
+  releaseHistory(seq: number): Promise<void>;
+
   newGeneration(): Promise<GenerationWriter>;
   /** Newest first. */
   rollbackPoints(): Promise<RollbackPoint[]>;
@@ -209,7 +215,10 @@ export interface StoreOptions {
   flushIntervalMs?: number;
   /** Per value, encoded. Default 10,000,000. */
   maxValueBytes?: number;
-  /** Default: enabled, 604,800 seconds, 1 GiB. */
+  /**
+   * Default: enabled, 604,800 seconds, 1 GiB (64 MiB where the backend is not persistent). Switched off, changes are kept until
+   * a backup has them (`releaseHistory`), within the same limits, and the past cannot be looked at.
+   */
   history?: { enabled: boolean; maxAgeSeconds: number; maxBytes: number };
   readOnly?: boolean;
   clock?: Clock;
