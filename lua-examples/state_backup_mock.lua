@@ -46,7 +46,7 @@ shape("restore_backup(id)", State.restore_backup(full.backup_id),
 shape("diff_backups(a, b)", State.diff_backups(full.backup_id, incremental.backup_id), "added changed removed")
 
 shape("cleanup_backups(true)", State.cleanup_backups(true),
-  "success dry_run deleted_count retained_count space_freed deleted error")
+  "success dry_run deleted_count retained_count space_freed deleted kept error")
 
 shape("get_storage_usage()", State.get_storage_usage(),
   "total_backups total_size full_backups incremental_backups oldest_backup newest_backup")

@@ -1,1 +1,27 @@
+/** The embedding API: open a host, run scripts, reach state and backups. */
+export type { BackupManager } from './backup/manager.js';
+export type {
+  BackupRecord,
+  CleanupResult,
+  CreateOptions,
+  CreateResult,
+  ListFilter,
+  OperationOptions,
+  Progress,
+  RetentionDecision,
+  StateDiff,
+  StorageUsage,
+  ValidationResult,
+} from './backup/types.js';
+export type { Config } from './config/schema.js';
 export { type ErrorCode, LlmspellError } from './errors.js';
+export { Host, type HostOptions, type RunOptions } from './host/host.js';
+export type { Overrides } from './host/machine-settings.js';
+export { type OpenOptions, openHost } from './host/open-host.js';
+export type { OutputSink } from './host/output-pump.js';
+export type { ScriptResult } from './host/script-host.js';
+export type { HistoryEntry, ListRange, Name, StateAccess } from './host/state-access.js';
+export type { RecoveryOrchestrator } from './recovery/orchestrator.js';
+export type { RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './recovery/types.js';
+export type { LuaValue } from './state/codec.js';
+export type { StateStore } from './state/types.js';

@@ -77,13 +77,15 @@ export function backupCalls(parts: HostParts): Record<string, NamedCall> {
       }
       return operation(async () => {
         const result = await (await parts.backups()).cleanup({ dryRun: given === true });
-        const removed = result.decisions.filter((decision) => !decision.keep);
+        const those = (kept: boolean) =>
+          result.decisions.filter(({ keep }) => keep === kept).map(({ id, reason }) => ({ id, reason }));
         return {
           dry_run: result.dryRun,
           deleted_count: result.deletedCount,
           retained_count: result.retainedCount,
           space_freed: result.spaceFreedBytes,
-          deleted: removed.map(({ id, reason }) => ({ id, reason })),
+          deleted: those(false),
+          kept: those(true),
         };
       });
     },

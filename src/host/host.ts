@@ -1,6 +1,7 @@
 import type { BackupManager } from '../backup/manager.js';
+import type { ScriptFailure } from '../channel/start.js';
 import type { Config } from '../config/schema.js';
-import { LlmspellError } from '../errors.js';
+import { LlmspellError, toLlmspellError } from '../errors.js';
 import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
 import type { StateStore } from '../state/types.js';
 import { Lazy } from '../util/lazy.js';
@@ -50,6 +51,7 @@ export class Host implements HostParts {
   readonly #archives: Lazy<BackupManager>;
   readonly #recovery: Lazy<RecoveryOrchestrator>;
   readonly #scripts: Lazy<ScriptHost>;
+  #openFailure: LlmspellError | undefined;
   #closed = false;
 
   constructor({ config, env = process.env, readOnly = false, warm = false }: HostOptions) {
@@ -97,7 +99,8 @@ export class Host implements HostParts {
   async run({ overrides, ...run }: RunOptions): Promise<ScriptResult> {
     this.#assertOpen();
     const scripts = await this.#scripts.get();
-    return await scripts.run({ ...run, ...(overrides && { machine: this.#machine(overrides) }) });
+    const result = await scripts.run({ ...run, ...(overrides && { machine: this.#machine(overrides) }) });
+    return result.error ? { ...result, ...this.#causeOf(result.error, result.exitCode) } : result;
   }
 
   /** Ends the scripts that run, writes what is pending and frees everything. Idempotent. */
@@ -122,6 +125,23 @@ export class Host implements HostParts {
     return new RecoveryOrchestrator({ store: await this.store(), backups: await this.backups() });
   }
 
+  /** To Lua a state that cannot be opened is an error like any other; whoever ran the script is told what it was. */
+  #causeOf(error: ScriptFailure, exitCode: number): Pick<ScriptResult, 'error' | 'exitCode'> {
+    const cause = this.#openFailure;
+    if (error.code !== 'SCRIPT_ERROR' || !cause || !error.message.includes(cause.message)) return { error, exitCode };
+    return { error: { ...error, code: cause.code, hint: cause.hint }, exitCode: cause.exitCode };
+  }
+
+  /** For scripts. */
+  async #storeForScripts(): Promise<StateStore> {
+    try {
+      return await this.store();
+    } catch (error) {
+      this.#openFailure = toLlmspellError(error);
+      throw error;
+    }
+  }
+
   async #openScripts(warm: boolean): Promise<ScriptHost> {
     const [{ ScriptHost }, { StateService }] = await Promise.all([
       import('./script-host.js'),
@@ -135,7 +155,7 @@ export class Host implements HostParts {
       maxConcurrentScripts,
       warm,
       service: new StateService({
-        store: () => this.store(),
+        store: () => this.#storeForScripts(),
         calls: this.#calls,
         openView: async (when) => (await import('./past.js')).openPast(this, when),
       }),
