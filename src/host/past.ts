@@ -5,15 +5,21 @@ import type { HostParts } from './host.js';
 
 /**
  * The whole state as it was at `when`: Unix seconds, an ISO-8601 time, or a backup id (or its beginning, or `latest`), to be read only.
- * Throws `HISTORY_UNREACHABLE`, and what finding
+ * From the state's own history where that reaches so far, else from the archives. Throws `HISTORY_UNREACHABLE`, and what finding
  * and reading the backup throws.
  */
 export async function openPast(parts: HostParts, when: unknown): Promise<StateSnapshot> {
   const timeMs = parseTime(when);
   if (timeMs === undefined && typeof when !== 'string') throw badArgument('at', 1, 'a time or a backup id expected');
   const store = await parts.store();
-  const seq = timeMs === undefined ? await seqOf(parts, store, String(when)) : await store.seqAtTime(timeMs);
-  return await store.at(seq);
+  try {
+    return await store.at(
+      timeMs === undefined ? await seqOf(parts, store, String(when)) : await store.seqAtTime(timeMs),
+    );
+  } catch (error) {
+    if (!isUnreachable(error) || !parts.hasBackups) throw error;
+    return await fromArchives(parts, timeMs === undefined ? { backupId: String(when) } : { timeMs });
+  }
 }
 
 async function seqOf(parts: HostParts, store: StateStore, reference: string): Promise<number> {
@@ -21,3 +27,43 @@ async function seqOf(parts: HostParts, store: StateStore, reference: string): Pr
   if (position.storeId === store.storeId) return position.seq;
   throw new LlmspellError('HISTORY_UNREACHABLE', `Backup ${id} is of another state.`);
 }
+
+/** Restored into a scratch state in memory, which lives as long as the view. */
+async function fromArchives(
+  parts: HostParts,
+  target: { backupId: string } | { timeMs: number },
+): Promise<StateSnapshot> {
+  const [{ openStore }, { createMemoryBackend }] = await Promise.all([
+    import('../state/store.js'),
+    import('../state/backends/memory.js'),
+  ]);
+  const scratch = await openStore(createMemoryBackend(), { durability: 'none' });
+  try {
+    await (await parts.recovery()).restore(target, { backupCurrent: false }, scratch);
+    return withClose(await scratch.snapshot(), () => scratch.close());
+  } catch (error) {
+    await scratch.close();
+    throw error;
+  }
+}
+
+/** The same snapshot; closing it closes what it was taken of. */
+function withClose(snapshot: StateSnapshot, close: () => Promise<void>): StateSnapshot {
+  const { storeId, seq, timeMs } = snapshot;
+  return {
+    storeId,
+    seq,
+    timeMs,
+    get: (scope, key) => snapshot.get(scope, key),
+    list: (scope, options) => snapshot.list(scope, options),
+    scopes: () => snapshot.scopes(),
+    entries: (scopes) => snapshot.entries(scopes),
+    close: async () => {
+      await snapshot.close();
+      await close();
+    },
+  };
+}
+
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE';

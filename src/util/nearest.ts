@@ -1,13 +1,16 @@
-/** The candidate that `name` was probably meant to be, or undefined where none is near enough (a third of its length away). */
+/** The candidate that `name` was probably meant to be, or undefined: one that it begins, or one at most a third of its length away. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = begins(name, candidate) ? 1 : editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
 }
+
+const begins = (name: string, candidate: string): boolean =>
+  name.length >= 4 && candidate.toLowerCase().startsWith(name.toLowerCase());
 
 /** Insertions, deletions, replacements and swaps of neighbours (the optimal string alignment distance). */
 function editDistance(a: string, b: string): number {
