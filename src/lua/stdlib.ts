@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { SystemPort } from '../channel/system.js';
 import { TYPE } from './api.js';
+import { dateWithin } from './calendar.js';
 import { guardDebug } from './debug-guard.js';
 import { isErrno } from './errno.js';
 import type { HostFs } from './hostfs.js';
@@ -35,6 +36,7 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
     library.wrap('_G', 'loadfile', (loadfile) => textOnly(vm, loadfile, 2));
     library.run(DOFILE);
     library.set('os', 'clock', clock(vm));
+    library.wrap('os', 'date', (date) => dateWithin(vm, date));
     library.set('os', 'setlocale', setlocale(vm));
     library.set('os', 'tmpname', tmpname(vm, fs));
     if (options.processes === null) {

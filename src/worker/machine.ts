@@ -13,6 +13,7 @@ import type {
 } from '../channel/start.js';
 import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
+import { calendar } from '../lua/calendar.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
 import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js';
 import { installState, type StateOptions } from '../lua/globals/state.js';
@@ -45,7 +46,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   });
   const streams = { stdin, stdout, stderr: new OutputFile(output, 2, 'always') };
   const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
-  const vm = await createVm([fs.patch]);
+  const vm = await createVm([fs.patch, calendar]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
   if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start.settings, caller)));

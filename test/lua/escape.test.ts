@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ScriptHost } from '../../src/host/script-host.js';
+import { StateService } from '../../src/host/state-service.js';
+import { createMemoryBackend } from '../../src/state/backends/memory.js';
+import { openStore } from '../../src/state/store.js';
+import type { StateStore } from '../../src/state/types.js';
 import { MACHINE, type Outcome, runScript, scriptHost } from '../host/script-runs.js';
 
 const SCRIPTS = new URL('escapes/', import.meta.url);
@@ -26,10 +30,11 @@ const PRELUDE = `
 `.replaceAll('\n', ' ');
 
 let host: ScriptHost;
+let store: StateStore;
 let outside: string;
 let jail: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   outside = mkdtempSync(join(tmpdir(), 'llmspell-escape-'));
   jail = join(outside, 'jail');
   mkdirSync(join(jail, 'sub'), { recursive: true });
@@ -44,9 +49,12 @@ beforeAll(() => {
   symlinkSync('/dev/zero', join(jail, 'device'));
   symlinkSync('..', join(jail, 'sub', 'up'));
   execFileSync('mkfifo', [join(jail, 'pipe')]);
+  store = await openStore(createMemoryBackend());
   host = scriptHost({
+    service: new StateService({ store: async () => store, calls: {} }),
     machine: {
       ...MACHINE,
+      state: true,
       sandbox: { ...MACHINE.sandbox, allowedPaths: [jail], environment: { ALLOWED: 'yes' } },
     },
   });
@@ -54,6 +62,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await host.close();
+  await store.close();
   rmSync(outside, { recursive: true });
 });
 

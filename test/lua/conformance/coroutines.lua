@@ -1,0 +1,27 @@
+-- coroutine.* (2.6, 6.2)
+local co = coroutine.create(function(a, b) print('start', a, b) local c = coroutine.yield(a + b) print('got', c) local d, e = coroutine.yield(c * 2) print('got', d, e) return d + e, 'end' end)
+print(coroutine.status(co), coroutine.resume(co, 1, 2)) print(coroutine.status(co), coroutine.resume(co, 10)) print(coroutine.resume(co, 3, 4)) print(coroutine.status(co), coroutine.resume(co))
+local function gen(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end end) end
+for x in gen(5) do io.write(x, ' ') end print()
+print(pcall(coroutine.wrap(function() error('inside') end))) print(select(2, pcall(coroutine.wrap(function() error({ code = 1 }) end))).code)
+local dead = coroutine.wrap(function() end) dead() print(pcall(dead))
+print(coroutine.isyieldable(), coroutine.wrap(function() return coroutine.isyieldable() end)(), select(2, coroutine.running()))
+print(coroutine.wrap(function() return pcall(function() return coroutine.yield('through pcall') end) end)())
+local c = coroutine.create(function() local ok, e = pcall(function() coroutine.yield(1) error('after', 0) end) coroutine.yield(ok, e) return 'last' end)
+print(coroutine.resume(c)) print(coroutine.resume(c)) print(coroutine.resume(c)) print(coroutine.resume(c))
+local m = setmetatable({}, { __add = function(a, b) return coroutine.yield('add') end, __index = function(t, k) return coroutine.yield('index ' .. k) end, __lt = function() return coroutine.yield('lt') end, __concat = function() return coroutine.yield('concat') end, __eq = function() return coroutine.yield('eq') end, __call = function(_, x) return coroutine.yield('call ' .. x) end })
+local w = coroutine.wrap(function() local a = m + 1 local b = m.key local c = m < m local d = m .. 'x' local e = m == setmetatable({}, getmetatable(m)) local f = m(5) return a, b, c, d, e, f end)
+print(w()) for i = 1, 6 do print(w(i)) end
+local iter = coroutine.wrap(function() for k, v in (function() return function(_, i) i = i + 1 coroutine.yield('step ' .. i) if i < 3 then return i end end, nil, 0 end)() do end return 'over' end)
+print(iter(), iter(), iter(), iter())
+print(pcall(coroutine.resume, 1), coroutine.resume(coroutine.create(function() return coroutine.resume(coroutine.running()) end)))
+local outer outer = coroutine.create(function() local inner = coroutine.create(function() return coroutine.status(outer), coroutine.resume(outer) end) return coroutine.resume(inner) end) print(coroutine.resume(outer))
+print(coroutine.close(coroutine.create(print)), coroutine.resume(coroutine.create(function(...) return select('#', ...), ... end), nil, nil))
+do local c = coroutine.create(function() error({}) end) local ok, e = coroutine.resume(c) print(ok, type(e), coroutine.status(c), (coroutine.close(c))) end
+local n = 0 for i = 1, 2000 do local c = coroutine.wrap(function(x) local y = coroutine.yield(x) return x + y end) n = n + c(i) + c(i) end print(n)
+local function permgen(a, n) if n <= 1 then coroutine.yield(table.concat(a)) else for i = 1, n do a[n], a[i] = a[i], a[n] permgen(a, n - 1) a[n], a[i] = a[i], a[n] end end end
+for p in coroutine.wrap(function() permgen({ 'a', 'b', 'c' }, 3) end) do io.write(p, ' ') end print()
+print(select('#', coroutine.resume(coroutine.create(function() return table.unpack({}, 1, 200) end))))
+print(coroutine.resume(coroutine.create(function() local t = {} for i = 1, 3 do t[i] = coroutine.create(function() coroutine.yield(i) end) coroutine.resume(t[i]) end return #t, coroutine.status(t[1]) end)))
+print(pcall(coroutine.yield, 'outside'))
+print((debug.traceback(coroutine.create(function() end), 'trace')))

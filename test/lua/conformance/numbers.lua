@@ -1,0 +1,25 @@
+-- integers and floats, arithmetic, conversion, math.* (3.4.1–3.4.3, 6.7)
+print(math.maxinteger, math.mininteger, math.maxinteger + 1 == math.mininteger, math.mininteger // -1, math.mininteger % -1, -math.mininteger, math.maxinteger * 2)
+for _, pair in ipairs { { 7, 3 }, { -7, 3 }, { 7, -3 }, { -7, -3 }, { 7.5, 2 }, { -7.5, 2 }, { 7.5, -2 }, { 5, math.huge }, { -5, math.huge }, { 0.0, 1 }, { -6, 2 }, { 1e308, 1e-308 } } do
+  local a, b = pair[1], pair[2]
+  print(a, b, a + b, a - b, a * b, a / b, a // b, a % b)
+end
+print(pcall(function() return 1 // 0 end), pcall(function() return 1 % 0 end), 1 / 0, -1 / 0, 1 // 0.0, 0 / 0 ~= 0 / 0, 5.0 % math.huge, 2^0.5, 10^2, 0^0)
+print(3 | 0, 3.0 | 0, pcall(function() return 3.5 | 0 end), pcall(function() return 2^63 | 0 end), pcall(function() return '7' & 3 end), 0xff ~ 0x0f, ~0, 1 << 62, -1 >> 1, -1 << 70)
+print(1 == 1.0, 1 < 1.5, math.maxinteger + 0.0 == math.maxinteger, math.maxinteger < 2^63, 2^53 == 2^53 + 1, (1 << 53) == (1 << 53) + 1, 1 < math.huge, math.mininteger <= -2^63)
+print(pcall(function() return 1 < 'x' end), pcall(function() return {} < {} end), pcall(function() return nil > 1 end))
+print(0x7fffffffffffffff, 0xffffffffffffffff, 0x10000000000000000, 9223372036854775807, 9223372036854775808, 0x1p-2, 0xA.8p0, 3e2, .5, 5., 0x.1)
+print(1e15, 1e14 + 0.5, 123456789012345.0, 1e-7, 123456.789e3, 2^24, 2^63, -2^63, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, 100.0, 1e2)
+for _, x in ipairs { 0, -0.0, 1, -1, 2.5, -2.5, 3.7, 1e10, 2^31, -2^31 - 0.5, math.huge, 12 } do
+  io.write(tostring(math.floor(x)), ' ', tostring(math.ceil(x)), ' ', tostring(math.tointeger(x)), ' ', math.type(x), ' ', tostring(math.abs(x)), ' ', ('%.10g'):format((math.modf(x))), '|')
+end print()
+print(math.tointeger('8'), math.tointeger(3.5), math.tointeger({}), math.type('1'), pcall(math.type), math.ult(1, -1), math.ult(-1, 1), math.fmod(-7, 3), math.fmod(7, -3), math.fmod(5.5, 2), pcall(math.fmod, 1, 0))
+print(math.max(1, 2.5, -1), math.min(1, 2.5, -1), pcall(math.max), math.max(1, 1.0), math.abs(math.mininteger), math.sqrt(2), math.exp(0), math.log(8, 2), math.log(100, 10), math.log(2.5, 3), math.pi)
+for i = 0, 6 do io.write(('%.12f %.12f %.12f %.12f|'):format(math.sin(i), math.cos(i), math.tan(i), math.atan(i, 2))) end print()
+print(('%.12f %.12f %.12f'):format(math.asin(0.5), math.acos(0.5), math.atan(1)), math.deg(math.pi), math.rad(180) == math.pi, math.log(0), math.sqrt(16))
+math.randomseed(42) for i = 1, 10 do io.write(math.random(1000), ' ', ('%.14f'):format(math.random()), ' ', math.random(-5, 5), ' ') end print(math.random(0), math.random(math.mininteger, math.maxinteger))
+print(pcall(math.random, 0, -1), pcall(math.random, 2, 1), pcall(math.random, 1, 2, 3), pcall(math.floor, 'x'), math.floor('3.7'))
+for _, s in ipairs { '1', '1.0', '0x1F', '1e2', '  5', '5  ', '5x', '', ' ', '1_000', '0b1', '+1', '--1', '1.', '.', '1e+', 'Infinity', '0x1.8p1' } do io.write('[', s, ']', tostring(tonumber(s)), ' ') end print()
+local sum = 0 for i = 1, 1000 do sum = sum + 1 / i end print(('%.15f'):format(sum), sum)
+local h = 0 for i = 1, 100000 do h = (h * 31 + i) ~ (h >> 7) end print(h)
+print(string.format('%.17g %.17g %.3f', 0.1, 1e22, 2.0005), 7 // 0.5, -7 // 2.0, 7 % -2.5, 1e308 + 1e308, 2^1023 * 2, -(0/1))

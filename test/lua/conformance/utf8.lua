@@ -1,0 +1,13 @@
+-- utf8.* (6.5)
+print(utf8.char(), utf8.char(72, 228, 8364, 128512), utf8.charpattern == '[\0-\x7F\xC2-\xFD][\x80-\xBF]*', #utf8.char(0x7FFFFFFF))
+local s = 'hä€😀'
+print(#s, utf8.len(s), utf8.len(s, 2), utf8.len(s, -4), utf8.len(''), utf8.len(s, 1, 1), utf8.len('\xff'), utf8.len(s, 3))
+print(utf8.codepoint(s, 1, -1)) print(utf8.codepoint(s, 2), pcall(utf8.codepoint, s, 3), pcall(utf8.codepoint, s, 100))
+for p, c in utf8.codes(s) do io.write(p, ':', c, ' ') end print()
+print(pcall(function() for _ in utf8.codes('a\xffb') do end end))
+print(pcall(function() for _ in utf8.codes('\u{D7FF}\xed\xa0\x80') do end end), utf8.len('\xed\xa0\x80'), utf8.len('\xed\xa0\x80', 1, -1, true))
+for i = -4, 4 do io.write(tostring(utf8.offset(s, i)), ' ') end print()
+print(utf8.offset(s, 0, 3), utf8.offset(s, 0, 10), utf8.offset(s, 1, 2), pcall(utf8.offset, s, 1, 3), utf8.offset(s, 5), utf8.offset(s, 6), pcall(utf8.offset, s, 1, 100))
+for _, bad in ipairs { '\x80', '\xc0\x80', '\xe0\x80\x80', '\xf4\x90\x80\x80', '\xf8\x88\x80\x80\x80', 'a\xe2\x82', '\xc3(' } do io.write(tostring(utf8.len(bad)), ' ', tostring(select(2, utf8.len(bad))), ' ', tostring(utf8.len(bad, 1, -1, true)), '|') end print()
+print(pcall(utf8.char, -1), pcall(utf8.char, 0x80000000), pcall(utf8.len, s, 100), pcall(utf8.len, s, 1, 100))
+print(('ä€x'):gsub(utf8.charpattern, function(c) return '<' .. c .. '>' end), '\u{7FFFFFFF}' == utf8.char(0x7FFFFFFF))
