@@ -38,7 +38,7 @@ export interface MachineSettings {
   calls: readonly string[];
 }
 
-/** The worker's `workerData`. */
+/** The first message to the worker: the machine it builds. */
 export interface WorkerStart {
   version: number;
   port: MessagePort;
@@ -47,7 +47,7 @@ export interface WorkerStart {
   settings: MachineSettings;
 }
 
-/** The first message to the worker: what it runs. A worker runs one script. */
+/** The second message to the worker: what it runs. A worker runs one script. */
 export interface RunRequest {
   source: Bytes;
   /** As Lua has them: `@script.lua`, `=stdin`. */

@@ -1,8 +1,10 @@
 import { toLlmspellError } from '../errors.js';
+import { startWorkerAhead } from '../host/worker-thread.js';
 import { stopOnSignals } from './signals.js';
 
 /** The exit code of one command line. Modules are loaded when they are needed: the start of a script waits for all of them. */
 async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes('run') || argv.includes('exec')) startWorkerAhead();
   const stop = stopOnSignals((exitCode) => process.exit(exitCode));
   try {
     return await Promise.race([dispatch(argv, stop.signal), stop.overdue]);

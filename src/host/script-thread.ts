@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { createOutputMemory } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
 import { Responder } from '../channel/responder.js';
@@ -9,9 +9,7 @@ import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
 import { ProcessService } from './process-service.js';
 import type { StateService } from './state-service.js';
 import { systemHandlers } from './system-service.js';
-
-// From src and from dist alike: Node starts threads from built files only.
-const ENTRY = new URL('../../dist/worker/entry.js', import.meta.url);
+import { takeWorker } from './worker-thread.js';
 
 export interface RunOptions {
   output: OutputSink;
@@ -47,7 +45,8 @@ export class ScriptThread {
       output: this.#output,
       settings,
     };
-    this.#worker = new Worker(ENTRY, { workerData: start, transferList: [port2], execArgv: [] });
+    this.#worker = takeWorker();
+    this.#worker.postMessage(start, [port2]);
     this.#worker.once('message', (report: RunReport) => this.#end(report));
     this.#worker.once('error', (error) => this.#end(broken(error)));
     this.#worker.once('exit', () => this.#end(broken(undefined)));

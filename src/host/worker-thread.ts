@@ -1,0 +1,25 @@
+import { Worker } from 'node:worker_threads';
+
+// From src and from dist alike: Node starts threads from built files only.
+const ENTRY = new URL('../../dist/worker/entry.js', import.meta.url);
+
+let ahead: Worker | undefined;
+
+/** A thread that waits to be told which machine to build (`WorkerStart`), then what to run (`RunRequest`). */
+export function takeWorker(): Worker {
+  const worker = ahead ?? start();
+  ahead = undefined;
+  return worker;
+}
+
+/**
+ * Starts the thread that the next `takeWorker` gives. For a program that knows from its first line that it will run a script: the thread
+ * comes up on another core while the program reads its configuration.
+ */
+export function startWorkerAhead(): void {
+  ahead ??= start();
+}
+
+function start(): Worker {
+  return new Worker(ENTRY, { execArgv: [] });
+}
