@@ -5,6 +5,7 @@ import { isAlive, readHolder } from './level-holder.js';
 const NO_SPACE = /No space left on device|Disk quota exceeded|File too large/;
 const FULL_HINT =
   'Free some disk space and open the state again (run again); nothing that was reported as stored is lost.';
+const MISSING_FILE = /(\.(ldb|sst)|MANIFEST-\d+): No such file/;
 const LEVEL_FILE = /\/(\d+\.(?:ldb|sst|log|dbtmp)|MANIFEST-\d+|CURRENT)/;
 
 /** An error of LevelDB or of the file system as one of ours, naming the file or the directory it is about. */
@@ -25,7 +26,8 @@ function classify(reason: Error): readonly [ErrorCode, string] {
   const code = errnoOf(reason);
   if (code === 'ENOSPC' || code === 'EDQUOT' || NO_SPACE.test(reason.message))
     return ['STATE_FULL', 'The disk is full'];
-  if (code === 'LEVEL_CORRUPTION') return ['STATE_DAMAGED', 'The stored state is damaged'];
+  if (code === 'LEVEL_CORRUPTION' || MISSING_FILE.test(reason.message))
+    return ['STATE_DAMAGED', 'The stored state is damaged'];
   if (code?.includes('NOT_OPEN')) return ['STATE_CLOSED', 'The state is closed'];
   return ['STATE_UNAVAILABLE', 'The state cannot be read or written'];
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, LlmspellError } from '../../errors.js';
 
@@ -40,3 +40,16 @@ export async function newestLog(directory: string): Promise<string> {
 
 const missing = (path: string): LlmspellError =>
   new LlmspellError('STATE_DAMAGED', `A file of the stored state is missing: ${path}.`, { subject: path });
+
+/**
+ * Whether LevelDB left records out when it read its log just now, which it tells in its own `LOG` only. It does so for a
+ * record that does not fit its checksum: damaged, or the last one before a power cut.
+ */
+export async function hasDroppedRecords(directory: string): Promise<boolean> {
+  return /: dropping \d+ bytes/.test(await readFile(join(directory, 'db', 'LOG'), 'utf8'));
+}
+
+export const damagedLog = (directory: string, what: string): LlmspellError =>
+  new LlmspellError('STATE_DAMAGED', `The log of the stored state is damaged, ${what}: ${join(directory, 'db')}.`, {
+    subject: join(directory, 'db'),
+  });

@@ -12,8 +12,10 @@ export interface Holder {
   /** Start of that process in clock ticks since boot, where the system tells: a pid alone may have been given out anew. */
   startTicks?: string;
   bootId?: string;
-  /** Set at a clean close: the last change that is on disk. What is missing of it at the next open has been damaged. */
-  closedAtSeq?: number;
+  /** Set at a clean close: how many commits the store has seen. Fewer at the next open: its log was damaged. */
+  closedAtCommit?: number;
+  /** Set where the log was found damaged at an open: LevelDB itself tells that only once. */
+  isLogDamaged?: true;
 }
 
 const holderPath = (directory: string): string => join(directory, 'holder.json');
@@ -26,8 +28,11 @@ export async function readHolder(directory: string): Promise<Holder | undefined>
   }
 }
 
-export async function writeHolder(directory: string, closedAtSeq?: number): Promise<void> {
-  const holder = { ...identify(process.pid), ...(closedAtSeq === undefined ? {} : { closedAtSeq }) };
+export async function writeHolder(
+  directory: string,
+  facts: Pick<Holder, 'closedAtCommit' | 'isLogDamaged'> = {},
+): Promise<void> {
+  const holder: Holder = { ...identify(process.pid), ...facts };
   await atomicWrite(holderPath(directory), (file) => file.writeFile(`${JSON.stringify(holder)}\n`));
 }
 

@@ -7,6 +7,7 @@ import type { BackendEntry, KeyBounds, KeyRange, Segment } from '../backend.js';
  * the order and makes room.
  */
 export const FORMAT_KEY: Bytes = new Uint8Array([0]);
+const FORMAT = Buffer.from('llmspell-level-1');
 const FIRST_ENTRY: Bytes = new Uint8Array([1]);
 const SEGMENT_KEY_BYTES = 21;
 
@@ -62,4 +63,19 @@ function afterSeq(seq: number): Bytes {
   const key = Buffer.alloc(9);
   key.writeBigUInt64BE(BigInt(Math.max(0, Math.min(seq, Number.MAX_SAFE_INTEGER - 1))) + 1n, 1);
   return key;
+}
+
+/** The format's name, then how many commits there have been (64 bits): each of them writes it. */
+export function formatMark(commits: number): Bytes {
+  const mark = Buffer.alloc(FORMAT.length + 8);
+  FORMAT.copy(mark);
+  mark.writeBigUInt64BE(BigInt(commits), FORMAT.length);
+  return mark;
+}
+
+/** The number of commits, or undefined where it is not of this format. */
+export function readFormatMark(mark: Bytes): number | undefined {
+  const bytes = Buffer.from(mark);
+  if (bytes.length !== FORMAT.length + 8 || !bytes.subarray(0, FORMAT.length).equals(FORMAT)) return undefined;
+  return Number(bytes.readBigUInt64BE(FORMAT.length));
 }

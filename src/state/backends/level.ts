@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { LlmspellError } from '../../errors.js';
-import { type Bytes, utf8 } from '../../util/bytes.js';
+import type { Bytes } from '../../util/bytes.js';
 import type {
   BackendEntry,
   BackendSnapshot,
@@ -14,12 +14,14 @@ import type {
   StateBackend,
 } from '../backend.js';
 import { isLocked, levelError, lockedError } from './level-errors.js';
-import { checkFiles, newestLog } from './level-files.js';
-import { readHolder, writeHolder } from './level-holder.js';
+import { checkFiles, damagedLog, hasDroppedRecords, newestLog } from './level-files.js';
+import { type Holder, readHolder, writeHolder } from './level-holder.js';
 import {
   entryKey,
   FORMAT_KEY,
+  formatMark,
   ownKey,
+  readFormatMark,
   readSegmentKey,
   segmentKey,
   segmentOf,
@@ -40,7 +42,6 @@ type Database = Level<Bytes, Bytes>;
 type Compactable = Database & { compactRange(start: Bytes, end: Bytes): Promise<void> };
 type DatabaseSnapshot = ReturnType<Database['snapshot']>;
 
-const FORMAT = utf8('llmspell-level-1');
 const WRITE_BUFFER_BYTES = 8 << 20;
 /** Page limits: small enough that making a page's buffers does not hold up a writer on the same thread for long. */
 const PAGE_ENTRIES = 500;
@@ -58,7 +59,8 @@ const openDirectories = new Set<string>();
  * - its thread pool may reorder writes that are under way together: they go one after the other;
  * - after a failed write its log may end in half a record, after which later ones would be lost: nothing more is written
  *   until the store is opened anew;
- * - where `CURRENT` or the log is missing it begins with an empty store: see `level-files.ts`.
+ * - where `CURRENT` or the log is missing it begins with an empty store, and records of the log that are damaged it leaves
+ *   out: see `level-files.ts`.
  *
  * It does not verify checksums when it reads: the store keeps one with every value.
  */
@@ -148,6 +150,10 @@ class LevelBackend extends LevelView implements StateBackend {
   /** The end of the line of commits. */
   #line: Promise<unknown> = Promise.resolve();
   #failure: LlmspellError | undefined;
+  /** Open, with all its content. */
+  #isSound = false;
+  /** Since the store was made. */
+  #commits = 0;
   /** Where there are unsynced commits: the log file that was written before the first of them. */
   #unsyncedFromLog: string | undefined;
 
@@ -178,8 +184,8 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   async #openDatabase(): Promise<void> {
-    const wasOpenedBefore = (await readHolder(this.directory)) !== undefined;
-    const isNew = await checkFiles(this.directory, wasOpenedBefore);
+    const holder = await readHolder(this.directory);
+    const isNew = await checkFiles(this.directory, holder !== undefined);
     const database: Database = new Level(join(this.directory, 'db'), {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -188,17 +194,62 @@ class LevelBackend extends LevelView implements StateBackend {
     });
     await database.open();
     this.#open = database;
-    if (isNew) await database.put(FORMAT_KEY, FORMAT, { sync: true });
+    if (isNew) await database.put(FORMAT_KEY, formatMark(0), { sync: true });
+    await this.#checkContent(holder);
     await writeHolder(this.directory);
+    this.#isSound = true;
+  }
+
+  /** Everything that was there at a clean close must be there; after a crash, a prefix of the commits without a gap. */
+  async #checkContent(holder: Holder | undefined): Promise<void> {
+    const mark = await this.database.get(FORMAT_KEY);
+    const commits = mark && readFormatMark(mark);
+    if (commits === undefined)
+      throw new LlmspellError(
+        'STATE_UNAVAILABLE',
+        `The state in ${this.directory} is of a format that is not known here.`,
+        {
+          subject: this.directory,
+          hint: 'Use the version of llmspell that wrote it.',
+        },
+      );
+    this.#commits = commits;
+    const missing = (holder?.closedAtCommit ?? 0) - commits;
+    if (missing > 0) throw damagedLog(this.directory, `the last ${missing} commits are lost`);
+    const isSuspect = holder?.isLogDamaged ?? (await hasDroppedRecords(this.directory));
+    if (!isSuspect || !(await this.#hasGap())) return;
+    await writeHolder(this.directory, { isLogDamaged: true });
+    throw damagedLog(this.directory, 'commits are lost in the middle of it');
+  }
+
+  async #hasGap(): Promise<boolean> {
+    let last: number | undefined;
+    for await (const page of this.pages({ ...segmentsAbove(0), keysOnly: true }))
+      for (const [key] of page) {
+        const { firstSeq, lastSeq } = readSegmentKey(key);
+        if (last !== undefined && firstSeq !== last + 1) return true;
+        last = lastSeq;
+      }
+    return false;
   }
 
   override async close(): Promise<void> {
-    await this.#line.catch(() => undefined);
+    const isClean = await this.#inLine(() => this.#syncAll());
     const database = this.#open;
     this.#open = undefined;
     if (database !== undefined) await this.guard(() => database.close());
+    if (isClean) await writeHolder(this.directory, { closedAtCommit: this.#commits });
     if (this.#registered !== undefined) openDirectories.delete(this.#registered);
     this.#registered = undefined;
+  }
+
+  /** Whether everything committed is on disk now. */
+  async #syncAll(): Promise<boolean> {
+    if (!this.#isSound || this.#failure !== undefined) return false;
+    this.#isSound = false;
+    if (this.#unsyncedFromLog !== undefined)
+      await this.#write(this.database.batch().put(FORMAT_KEY, formatMark(this.#commits)), true);
+    return true;
   }
 
   getSync(key: Bytes): Bytes | undefined {
@@ -211,6 +262,8 @@ class LevelBackend extends LevelView implements StateBackend {
 
   async commit({ operations, segments = [] }: Batch, { sync }: { sync: boolean }): Promise<void> {
     const batch = this.database.batch();
+    this.#commits++;
+    batch.put(FORMAT_KEY, formatMark(this.#commits));
     for (const operation of operations) {
       if (operation.type === 'put') batch.put(entryKey(operation.key), operation.value);
       else batch.del(entryKey(operation.key));
