@@ -1,8 +1,9 @@
+import { LlmspellError } from '../errors.js';
 import { encodeKey, scopePrefix } from '../state/key.js';
 import type { HistoryRecord, Position, RecordedChange } from '../state/types.js';
 import { type Bytes, compareBytes, latin1Of } from '../util/bytes.js';
 import { type ComparableState, inPart, isInPart, type Part, type Printed, partsOf, printOf } from './compare.js';
-import { isOnPath, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
+import { isOnPath, pathBegin, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
 import type { ArchiveReader } from './types.js';
 
 /** Where in the last archive of a chain to stop; by default at its end. */
@@ -48,8 +49,8 @@ export class ChainState implements ComparableState {
       let position = base!.info.position;
       for (const reader of rest) {
         const isLast = reader === readers.at(-1);
-        const { turns, end } = await survey(reader, isLast ? until : undefined);
-        increments.push({ reader, path: pathBetween(reader.info.parent!.fromSeq, end.seq, turns) });
+        const { path, end } = await survey(reader, isLast ? until : undefined);
+        increments.push({ reader, path });
         position = end;
       }
       return new ChainState(base!, increments, position);
@@ -113,19 +114,23 @@ interface Changed {
   print: number | undefined;
 }
 
-/** Where an incremental archive was taken back, and the moment to stop at. */
-async function survey(reader: ArchiveReader, until: Until | undefined): Promise<{ turns: TurnBack[]; end: Position }> {
-  const { position, parent } = reader.info;
+/** Which changes of an incremental archive count, and the moment that they lead to. */
+async function survey(reader: ArchiveReader, until: Until | undefined): Promise<{ path: SeqRange[]; end: Position }> {
+  const { id, position, parent } = reader.info;
   const turns: TurnBack[] = [];
   let end: Position = { ...position, seq: parent!.fromSeq, timeMs: parent!.fromTimeMs };
   for await (const page of reader.changes()) {
     for (const record of page) {
-      const turn = turnOf(record);
+      const turn = turnOf(record, position.storeId);
       if (turn) turns.push(turn);
       if (isWithin(record, until)) end = { ...end, seq: record.seq, timeMs: record.timeMs };
     }
   }
-  return { turns, end: until ? end : position };
+  if (!until) end = position;
+  const path = pathBetween(parent!.fromSeq, end.seq, turns);
+  if (pathBegin(path) >= parent!.fromSeq) return { path, end };
+  const message = `At that moment the state had been taken back to before the changes that backup ${id} holds.`;
+  throw new LlmspellError('HISTORY_UNREACHABLE', message, { subject: id });
 }
 
 const isWithin = (record: HistoryRecord, until: Until | undefined): boolean =>

@@ -226,6 +226,7 @@ export class BackupManager {
     this.#catalog.markVerified(info.id);
     await this.#catalog.save();
     if (options.pin) await this.#catalog.setPinned(info.id, true);
+    if (!store.readOnly) await store.releaseHistory(info.position.seq);
     const retention = await this.#retain(warnings);
     const pinned = options.pin ?? false;
     const backup = { ...info, isIncremental: !!info.parent, parentId: info.parent?.id, pinned };

@@ -14,7 +14,7 @@ export interface TurnBack {
 
 /**
  * The changes that lead from the state at `from` to the state at `to`, ascending: where the state was taken back in between, those
- * given up are left out. Every `toSeq` in between must be at or above `from`.
+ * given up are left out. Where it was taken back to before `from`, they do not lead from there: see `pathBegin`.
  *
  * For example, with changes 1–5, a restore to 2 at 6, and changes 7–8, the way from 0 to 8 is (0, 2] and (6, 8].
  */
@@ -33,6 +33,11 @@ export function pathBetween(from: number, to: number, turns: readonly TurnBack[]
 export const isOnPath = (seq: number, path: readonly SeqRange[]): boolean =>
   path.some(({ from, to }) => seq > from && seq <= to);
 
-export function turnOf(record: HistoryRecord): TurnBack | undefined {
-  return 'rewind' in record ? { seq: record.seq, toSeq: record.rewind.toSeq } : undefined;
+/** The change whose state the path begins with: `from` itself, or an earlier one that the state was taken back to. */
+export const pathBegin = ([first]: readonly SeqRange[]): number => Math.min(first!.from, first!.to);
+
+/** A state that came from elsewhere (another store's backup) has no place before it. */
+export function turnOf(record: HistoryRecord, storeId: string): TurnBack | undefined {
+  if (!('rewind' in record)) return undefined;
+  return { seq: record.seq, toSeq: record.rewind.storeId === storeId ? record.rewind.toSeq : -1 };
 }

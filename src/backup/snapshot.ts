@@ -1,9 +1,10 @@
 import { encodeKey } from '../state/key.js';
-import type { HistoryRecord, LiveSnapshot } from '../state/types.js';
+import type { LiveSnapshot } from '../state/types.js';
 import { latin1Of } from '../util/bytes.js';
 import { createArchiveWriter } from './archive-writer.js';
 import type { Base } from './base.js';
 import type { Report } from './operation.js';
+import { pathBegin, pathBetween, type TurnBack, turnOf } from './path.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveStart, BackupRepository } from './types.js';
 
 /** The state was taken back to before the point that an incremental backup would begin at, so its changes do not lead here. */
@@ -40,8 +41,8 @@ export async function writeFull({ repository, snapshot, start, archive, report }
 }
 
 /**
- * Writes every change since the base as one archive; its `entryCount` is the number of keys they touch. Throws {@link TakenBack}, and
- * leaves nothing behind, where one of them took the state back to before the base: what lies beneath is then not the base.
+ * Writes every change since the base as one archive, also those that were given up by going back; its `entryCount` is the number of
+ * keys they touch. Throws {@link TakenBack}, and leaves nothing behind, where the changes turn out not to lead from the base.
  */
 export async function writeIncremental(
   { repository, snapshot, start, archive, report }: Writing,
@@ -51,25 +52,23 @@ export async function writeIncremental(
   return await repository.put(start.id, async (sink) => {
     const writer = await createArchiveWriter(sink, { ...start, position: positionOf(snapshot), parent: link }, archive);
     const keys = new Set<string>();
+    const turns: TurnBack[] = [];
     let done = 0;
     for await (const page of snapshot.changesSince(fromSeq)) {
-      for (const record of page) note(record, snapshot.storeId, fromSeq, keys);
+      for (const record of page) {
+        const turn = turnOf(record, snapshot.storeId);
+        if (turn) turns.push(turn);
+        if ('key' in record) keys.add(latin1Of(encodeKey(record.scope, record.key)));
+      }
       await writer.changes(page);
       done += page.length;
       const total = snapshot.seq - fromSeq;
       report({ phase: 'changes', backupId: start.id, done, total, message: `${done} changes` });
     }
+    const begin = pathBegin(pathBetween(fromSeq, snapshot.seq, turns));
+    if (begin < fromSeq) throw new TakenBack(begin);
     return await writer.finish({ entryCount: keys.size });
   });
-}
-
-function note(record: HistoryRecord, storeId: string, fromSeq: number, keys: Set<string>): void {
-  if ('rewind' in record) {
-    const { rewind } = record;
-    if (rewind.storeId !== storeId || rewind.toSeq < fromSeq) {
-      throw new TakenBack(rewind.storeId === storeId ? rewind.toSeq : -1);
-    }
-  } else keys.add(latin1Of(encodeKey(record.scope, record.key)));
 }
 
 const positionOf = ({ storeId, seq, timeMs }: LiveSnapshot) => ({ storeId, seq, timeMs });

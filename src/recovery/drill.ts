@@ -1,16 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { comparable, differenceOf, walkTogether } from '../backup/compare.js';
 import type { BackupManager } from '../backup/manager.js';
 import { abortable } from '../backup/operation.js';
 import type { OperationOptions } from '../backup/types.js';
 import { LlmspellError } from '../errors.js';
-import { createLevelBackend } from '../state/backends/level.js';
-import { openStore } from '../state/store.js';
 import type { StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { RecoveryOrchestrator } from './orchestrator.js';
+import { openScratch } from './scratch.js';
 import type { DrillResult } from './types.js';
 
 /**
@@ -46,18 +42,13 @@ export async function drill(
 }
 
 async function restoreAside(backups: BackupManager, id: string, options: OperationOptions) {
-  const directory = await mkdtemp(join(tmpdir(), 'llmspell-drill-'));
+  const { store, close } = await openScratch();
   try {
-    const store = await openStore(createLevelBackend({ directory }), { durability: 'none' });
-    try {
-      const recovery = new RecoveryOrchestrator({ store, backups });
-      const { chain } = await recovery.restore({ backupId: id }, { ...options, backupCurrent: false });
-      return { chain, ...(await compareWith(backups, id, store, options)) };
-    } finally {
-      await store.close();
-    }
+    const recovery = new RecoveryOrchestrator({ store, backups });
+    const { chain } = await recovery.restore({ backupId: id }, { ...options, backupCurrent: false });
+    return { chain, ...(await compareWith(backups, id, store, options)) };
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await close();
   }
 }
 

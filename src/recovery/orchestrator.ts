@@ -1,5 +1,6 @@
 import type { BackupManager } from '../backup/manager.js';
 import { abortable, type Report, reporter } from '../backup/operation.js';
+import type { OperationOptions } from '../backup/types.js';
 import { LlmspellError } from '../errors.js';
 import type { ActivatedGeneration, GenerationWriter, RollbackPoint, StateStore } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
@@ -8,6 +9,7 @@ import { type Clock, systemClock } from '../util/clock.js';
 import { compare, type Effect, fill } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
+import { openScratch, type ScratchState } from './scratch.js';
 import { historySource, type RecoverySource } from './source.js';
 import type { RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
 
@@ -83,16 +85,30 @@ export class RecoveryOrchestrator {
       durationMs: this.#clock.nowMs() - startMs,
     });
     return await abortable('The restore', options.signal, async () => {
-      if ('backupId' in target && ROLLBACK_ID.test(target.backupId)) {
-        return finish(await this.#rollBack(target.backupId, options));
-      }
-      const run = await this.#prepare(target, options, into);
+      const point = await this.#rollbackPoint(target);
+      if (point && into === this.#store && isPlain(options)) return finish(await this.#rollBack(point, options));
+      const run = await this.#prepare(point ? { seq: point.seq } : target, options, into);
       try {
         return finish(await this.#run(run));
       } finally {
         await run.source.close();
       }
     });
+  }
+
+  /**
+   * A throw-away copy of a past state, to look at or to run a script on; nothing that happens to it touches this state. The caller
+   * closes it, which removes it. Errors as `restore`.
+   */
+  async copy(target: RecoveryTarget, options: OperationOptions = {}): Promise<ScratchState> {
+    const scratch = await openScratch();
+    try {
+      await this.restore(target, { ...options, backupCurrent: false }, scratch.store);
+      return scratch;
+    } catch (error) {
+      await scratch.close();
+      throw error;
+    }
   }
 
   /** Newest first. Their ids can be restored, which undoes the restore that made them. */
@@ -116,9 +132,9 @@ export class RecoveryOrchestrator {
   async #prepare(target: RecoveryTarget, options: RestoreOptions, store: StateStore): Promise<Run> {
     const report = reporter('restore', options);
     report({ phase: 'prepare', message: 'Planning' });
-    const plan = await this.plan(target);
-    if (options.verify !== false) await this.#validate(plan, options, report);
-    const source = await this.#open(plan, options);
+    const found = await this.plan(target);
+    if (options.verify !== false) await this.#validate(found, options, report);
+    const { plan, source } = await this.#open(found, options);
     return { store, plan: { ...plan, target: { ...source.position, ...plan.target } }, source, options, report };
   }
 
@@ -136,11 +152,19 @@ export class RecoveryOrchestrator {
     });
   }
 
-  async #open({ chain, history, target }: RecoveryPlan, options: RestoreOptions): Promise<RecoverySource> {
-    if (history) return historySource(await this.#store.at(history.toSeq));
-    const { seq, timeMs } = target;
-    const { signal } = options;
-    return await this.#backups.openState(chain, seq === undefined ? { timeMs } : { seq }, signal ? { signal } : {});
+  async #open(plan: RecoveryPlan, { signal }: RestoreOptions): Promise<{ plan: RecoveryPlan; source: RecoverySource }> {
+    if (plan.history) return { plan, source: historySource(await this.#store.at(plan.history.toSeq)) };
+    const { seq, timeMs } = plan.target;
+    const until = seq === undefined ? { timeMs } : { seq };
+    try {
+      return { plan, source: await this.#backups.openState(plan.chain, until, signal ? { signal } : {}) };
+    } catch (error) {
+      // Only reading it showed that the archive does not lead there; the history may.
+      const isElsewhere = error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE';
+      if (!isElsewhere || seq === undefined || plan.target.storeId !== this.#store.storeId) throw error;
+      const source = historySource(await this.#store.at(seq));
+      return { plan: { chain: [], history: { fromSeq: seq, toSeq: seq }, target: plan.target }, source };
+    }
   }
 
   async #run(run: Run): Promise<Outcome> {
@@ -218,33 +242,39 @@ export class RecoveryOrchestrator {
     return record.position.seq === position.seq ? head.id : undefined;
   }
 
-  /** Nothing is rebuilt: the old state still stands beside the live one. */
-  async #rollBack(id: string, options: RestoreOptions): Promise<Outcome> {
+  async #rollbackPoint(target: RecoveryTarget): Promise<RollbackPoint | undefined> {
+    if (!('backupId' in target) || !ROLLBACK_ID.test(target.backupId)) return undefined;
+    const id = target.backupId;
     const point = (await this.#store.rollbackPoints()).find((known) => known.id === id);
-    if (!point) {
-      throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id} any more.`, { subject: id });
-    }
-    if (options.scopes || options.preserveUntracked) {
-      throw new LlmspellError('USAGE', `${id} can only be restored as a whole.`, { subject: id });
-    }
+    if (point) return point;
+    throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id} any more.`, {
+      subject: id,
+      hint: 'The newest three are kept, for at most seven days. Restore a backup or a time instead.',
+    });
+  }
+
+  /** Nothing is rebuilt: the old state still stands beside the live one. */
+  async #rollBack({ id, seq, timeMs }: RollbackPoint, options: RestoreOptions): Promise<Outcome> {
     const { storeId } = this.#store.position();
-    const plan: RecoveryPlan = { chain: [], target: { storeId, seq: point.seq, timeMs: point.timeMs } };
     reporter('restore', options)({ phase: 'swap', message: 'Swapping' });
-    const dryRun = options.dryRun ?? false;
-    const activated = dryRun ? undefined : await this.#store.rollback(id);
+    const { rollbackId } = await this.#store.rollback(id);
     return {
       backupId: id,
-      dryRun,
-      plan,
+      dryRun: false,
+      plan: { chain: [], target: { storeId, seq, timeMs } },
       entriesRestored: 0,
       entriesDeleted: 0,
-      rollbackId: activated?.rollbackId,
+      rollbackId,
       chain: [],
-      restoredToMs: point.timeMs,
+      restoredToMs: timeMs,
       warnings: [],
     };
   }
 }
+
+/** Whether the whole state is to become the old one. */
+const isPlain = ({ dryRun, scopes, preserveUntracked }: RestoreOptions): boolean =>
+  !dryRun && !scopes && !preserveUntracked;
 
 /** The backup, or the time, that the state was taken back to: for history and for people. */
 function describe({ chain, target }: RecoveryPlan): string {

@@ -48,16 +48,18 @@ export function planMoment(
   const readable = records.filter((record) => record.damage === undefined && !record.sealed);
   const sound = readable.filter((record) => chainOf(record, byId).problems.length === 0);
   const own = sound.filter((record) => record.position.storeId === live?.storeId);
+  // A time before the first change of this state is one that only archives can tell of, of the state that it takes the place of.
+  // Without one that is refused: whoever asks for the past of a state that was lost is not helped by an empty one.
   const found =
-    (moment.seq === undefined ? undefined : byChange(moment.seq, own, byId)) ??
-    fromHistory(moment, live) ??
-    byTime(moment, own, byId) ??
-    byTime(moment, sound, byId);
+    moment.seq === 0 && moment.timeMs !== undefined
+      ? byTime(moment.timeMs, sound, byId)
+      : (byChange(moment.seq, own, byId) ?? fromHistory(moment, live) ?? outsideHistory(moment, own, sound, byId));
   return found ?? { unreachable: whyNot(moment, sound, live) };
 }
 
 /** The cheapest chain whose last archive ends at the change or has it among its own. */
-function byChange(seq: number, own: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
+function byChange(seq: number | undefined, own: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
+  if (seq === undefined) return undefined;
   const chains = own
     .filter(({ position, parent }) => position.seq === seq || (parent && parent.fromSeq <= seq && seq < position.seq))
     .map((record) => chainOf(record, byId).records)
@@ -74,13 +76,21 @@ function fromHistory({ seq, timeMs }: Moment, live: LiveHistory | undefined): Re
   return { chain: [], history: { fromSeq: historyStart, toSeq: seq }, target: { storeId, seq, timeMs: timeMs ?? 0 } };
 }
 
+function outsideHistory(
+  { seq, timeMs }: Moment,
+  own: readonly BackupRecord[],
+  sound: readonly BackupRecord[],
+  byId: Records,
+): RecoveryPlan | undefined {
+  return seq === undefined ? (byTime(timeMs, own, byId) ?? byTime(timeMs, sound, byId)) : undefined;
+}
+
 /**
- * Without a history that reaches so far: the newest archive that had begun by then, if it was not made before. An archive tells of
- * the time from its first moment to its making, since nothing happened between its last change and that.
+ * The newest archive that had begun by then, if it was not made before. An archive tells of the time from its first moment to its
+ * making, since nothing happened between its last change and that.
  */
-function byTime(moment: Moment, sound: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
-  const { timeMs, seq } = moment;
-  if (timeMs === undefined || seq !== undefined) return undefined;
+function byTime(timeMs: number | undefined, sound: readonly BackupRecord[], byId: Records): RecoveryPlan | undefined {
+  if (timeMs === undefined) return undefined;
   const begun = sound.filter(({ parent, position }) => (parent?.fromTimeMs ?? position.timeMs) <= timeMs);
   const record = begun.findLast(({ createdAtMs }) => timeMs <= createdAtMs);
   if (!record) return undefined;
@@ -92,7 +102,11 @@ function byTime(moment: Moment, sound: readonly BackupRecord[], byId: Records): 
 
 function whyNot({ timeMs, seq }: Moment, sound: readonly BackupRecord[], live: LiveHistory | undefined): string {
   const what = timeMs === undefined ? `change ${seq}` : new Date(timeMs).toISOString();
-  const history = live ? 'the history kept begins after it' : 'there is no history';
+  const history = !live
+    ? 'there is no history'
+    : seq === 0
+      ? 'this state began later'
+      : 'the history kept begins after it';
   const at = timeMs ?? 0;
   const before = sound.findLast(({ createdAtMs }) => timeMs !== undefined && createdAtMs <= at);
   const after = sound.find(({ position }) => timeMs !== undefined && position.timeMs >= at);

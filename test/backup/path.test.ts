@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isOnPath, pathBetween, type TurnBack } from '../../src/backup/path.js';
+import { isOnPath, pathBegin, pathBetween, type TurnBack } from '../../src/backup/path.js';
 
 test('without going back, all changes are on the way', () => {
   expect(pathBetween(3, 9, [])).toEqual([{ from: 3, to: 9 }]);
@@ -24,6 +24,15 @@ test('going back over an earlier going back', () => {
     { from: 0, to: 4 },
     { from: 10, to: 12 },
   ]);
+});
+
+test('going back to before the beginning shows in where the way begins', () => {
+  const turns = [
+    { seq: 6, toSeq: 2 },
+    { seq: 8, toSeq: 5 },
+  ];
+  expect(pathBegin(pathBetween(3, 7, turns))).toBe(2);
+  expect(pathBegin(pathBetween(3, 9, turns))).toBe(3);
 });
 
 test('the changes on the way make the same state as living through it', () => {

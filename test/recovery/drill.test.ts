@@ -30,7 +30,7 @@ test('a sound backup restores, and every entry is compared', async () => {
     errors: [],
   });
   expect(result.chain).toHaveLength(2);
-  expect((await readdir(scratch)).filter((name) => name.includes('drill'))).toEqual([]);
+  expect((await readdir(scratch)).filter((name) => name.includes('scratch'))).toEqual([]);
 });
 
 test('a damaged one does not, and the result says why', async () => {

@@ -71,6 +71,18 @@ describe('by time, where the history does not reach it', () => {
     expect(unreachable).toContain('after it is g');
   });
 
+  test('a time before the first change of this state is one of the state that it takes the place of, or refused', () => {
+    expect(chainOf(planMoment({ timeMs: 250, seq: 0 }, all, { ...live(0), storeId: 'new' }))).toEqual([
+      'f',
+      'i1',
+      'i2',
+    ]);
+    expect(planMoment({ timeMs: 250, seq: 0 }, [], live(0))).toEqual({
+      unreachable: expect.stringContaining('this state began later'),
+    });
+    expect(planMoment({ seq: 0 }, [], live(0))).toMatchObject({ chain: [], history: { toSeq: 0 } });
+  });
+
   test('archives of this state come before those of another', () => {
     const foreign = record('x', 260, { position: { storeId: 'other', seq: 9, timeMs: 240 } });
     expect(chainOf(planMoment({ timeMs: 250 }, [...all, foreign], live(900)))).toEqual(['f', 'i1', 'i2']);
