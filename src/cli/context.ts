@@ -11,6 +11,7 @@ export interface GlobalOptions {
   color: boolean;
   progress: boolean;
   strict: boolean;
+  lockTimeoutSeconds: number;
 }
 
 export const DEFAULT_OPTIONS: GlobalOptions = {
@@ -20,6 +21,7 @@ export const DEFAULT_OPTIONS: GlobalOptions = {
   color: true,
   progress: true,
   strict: false,
+  lockTimeoutSeconds: 5,
 };
 
 /** What a command is given besides its own arguments and options. */

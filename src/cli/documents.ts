@@ -1,5 +1,5 @@
 import type { BackupRecord, CleanupResult, EntryName, ValidationResult } from '../backup/types.js';
-import type { RestoreResult } from '../recovery/types.js';
+import type { DrillResult, RestoreResult } from '../recovery/types.js';
 import { printable } from '../util/bytes.js';
 
 /** What programs get of backups with `--json`: the names are those that scripts know them by. Times are Unix milliseconds and seconds. */
@@ -53,6 +53,16 @@ export const restoreDocument = (result: RestoreResult) => ({
   restored_to: result.restoredToMs / 1000,
   duration_ms: result.durationMs,
   warnings: result.warnings,
+});
+
+export const drillDocument = (result: DrillResult) => ({
+  backup_id: result.backupId,
+  success: result.success,
+  entries_compared: result.entriesCompared,
+  entries_different: result.entriesDifferent,
+  chain: result.chain,
+  errors: result.errors,
+  duration_ms: result.durationMs,
 });
 
 export const nameDocument = ({ scope, key }: EntryName) => ({ scope: printable(scope), key: printable(key) });

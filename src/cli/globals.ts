@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { GlobalOptions } from './context.js';
+import { seconds } from './arguments.js';
+import { DEFAULT_OPTIONS, type GlobalOptions } from './context.js';
 
 /** Thrown while parsing: the version was asked for, nothing else is to be done. */
 export class VersionAsked extends Error {}
@@ -13,6 +14,9 @@ const options = () => [
   new Option('--no-color', 'no colour'),
   new Option('--no-progress', 'no progress bars'),
   new Option('--strict', 'unknown configuration keys are errors'),
+  new Option('--lock-timeout <seconds>', 'how long to wait for a process that holds the state (default: 5)').argParser(
+    seconds,
+  ),
   new Option('-V, --version', 'print the version'),
 ];
 
@@ -35,6 +39,7 @@ export function globalOptions(command: Command): GlobalOptions {
     color: given.color !== false,
     progress: given.progress !== false,
     strict: given.strict === true,
+    lockTimeoutSeconds: (given.lockTimeout as number | undefined) ?? DEFAULT_OPTIONS.lockTimeoutSeconds,
   };
 }
 

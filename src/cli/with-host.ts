@@ -14,6 +14,10 @@ export async function withHost<T>(context: Context, needs: NeedsOfHost, use: (ho
   const { config } = await readConfig(context);
   if (needs.persistent && config.runtime.state_persistence.backend_type === 'memory')
     throw new LlmspellError('STATE_MEMORY', 'The state is in memory only: there is none outside of a running script.');
-  await using host = new Host({ config, readOnly: needs.readOnly ?? false });
+  await using host = new Host({
+    config,
+    readOnly: needs.readOnly ?? false,
+    lockTimeoutSeconds: context.options.lockTimeoutSeconds,
+  });
   return await use(host);
 }

@@ -27,6 +27,8 @@ export interface HostOptions {
   env?: NodeJS.ProcessEnv;
   /** State is opened for reading only: whoever writes gets `STATE_READONLY`. Default false. */
   readOnly?: boolean;
+  /** How long to wait for another process that holds the state, before `STATE_LOCKED`. Default 0. */
+  lockTimeoutSeconds?: number;
   /** Keeps one started machine ready for the next script. Costs memory and a thread. Default false. */
   warm?: boolean;
 }
@@ -54,14 +56,20 @@ export class Host implements HostParts {
   #openFailure: LlmspellError | undefined;
   #closed = false;
 
-  constructor({ config, env = process.env, readOnly = false, warm = false }: HostOptions) {
+  constructor({ config, env = process.env, readOnly = false, lockTimeoutSeconds = 0, warm = false }: HostOptions) {
     this.config = config;
     const { enabled, backup, backup_enabled: backupEnabled } = config.runtime.state_persistence;
     this.hasBackups = enabled && backupEnabled && backup !== undefined;
     this.#calls = this.hasBackups ? backupCalls(this) : {};
     this.state = new StateAccess(() => this.store());
     this.#env = env;
-    this.#store = new Lazy(async () => (await import('./open-state.js')).openState(config, readOnly));
+    this.#store = new Lazy(async () =>
+      (await import('./open-state.js')).openState(config, {
+        readOnly,
+        lockTimeoutSeconds,
+        isWanted: () => !this.#closed,
+      }),
+    );
     this.#backups = new Lazy(async () => this.#openBackups(await this.store()));
     this.#archives = new Lazy(() => this.#openBackups());
     this.#recovery = new Lazy(() => this.#openRecovery());

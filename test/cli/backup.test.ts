@@ -123,6 +123,7 @@ test('a restore takes the state back, is undone by its rollback id, and asks fir
   const refused = await cli.run(['backup', 'restore', id]);
   expect([refused.code, refused.stdout]).toEqual([2, '']);
   expect(refused.stderr).toContain('Confirm it with --yes.');
+  expect(await ok('backup', 'drill')).toMatch(new RegExp(`^${id}  restores  1 entry compared, 0 different`));
   expect(await ok('backup', 'restore', 'latest', '--dry-run')).toMatch(new RegExp(`^Would restore .*\\n  ${id} +full`));
   expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
 
@@ -141,6 +142,9 @@ test('a damaged archive is not restored: exit 4, the state as it was', async () 
   const id = await create();
   await ok('state', 'set', 'global', 'a', '2');
   await flipByte(id);
+  const drill = await cli.run(['backup', 'drill', id, '--json']);
+  expect(drill.code).toBe(4);
+  expect(JSON.parse(drill.stdout)).toMatchObject({ backup_id: id, success: false });
   const { code, stderr } = await cli.run(['backup', 'restore', id, '--yes']);
   expect(code).toBe(4);
   expect(stderr).toContain(id);

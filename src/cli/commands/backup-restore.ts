@@ -1,12 +1,13 @@
-import { LlmspellError } from '../../errors.js';
+import { EXIT, LlmspellError } from '../../errors.js';
 import { parseTime } from '../../host/arguments.js';
 import type { Host } from '../../host/host.js';
-import type { RecoveryTarget, RestoreOptions, RestoreResult } from '../../recovery/types.js';
+import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../../recovery/types.js';
 import { utf8 } from '../../util/bytes.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
-import { restoreDocument } from '../documents.js';
+import { drillDocument, restoreDocument } from '../documents.js';
 import { columns, counted, duration, localTime } from '../format.js';
+import type { Style } from '../output.js';
 import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
 
@@ -80,4 +81,28 @@ function sourceText({ plan }: RestoreResult): string {
       counted(recordCount, 'record'),
     ]),
   );
+}
+
+/** Proves that a backup restores, without touching the state. Exit 4 where it does not. */
+export async function drill(context: Context, [id = 'latest']: string[]): Promise<number> {
+  return withHost(context, {}, async (host) => {
+    const { drill: restoreAndCompare } = await import('../../recovery/drill.js');
+    const archives = await host.archives();
+    const result = await withProgress(context, (watching) => restoreAndCompare(archives, id, watching));
+    context.out.result(drillDocument(result), (style) => drillText(result, style));
+    return result.success ? EXIT.done : EXIT.damaged;
+  });
+}
+
+function drillText(
+  { backupId, success, entriesCompared, entriesDifferent, errors, durationMs }: DrillResult,
+  style: Style,
+) {
+  const verdict = success ? style.green('restores') : style.red('DOES NOT RESTORE');
+  const compared = `${counted(entriesCompared, 'entry', 'entries')} compared, ${entriesDifferent} different`;
+  const lines = [
+    `${backupId}  ${verdict}  ${compared}, ${duration(durationMs)}`,
+    ...errors.map((error) => `  ${style.red(error)}`),
+  ];
+  return lines.join('\n');
 }

@@ -44,7 +44,11 @@ export async function exec(context: Context, [source = '', ...args]: string[], f
 
 async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
   const { config } = await readConfig(context);
-  await using host = new Host({ config, readOnly: flags.readonly ?? false });
+  await using host = new Host({
+    config,
+    readOnly: flags.readonly ?? false,
+    lockTimeoutSeconds: context.options.lockTimeoutSeconds,
+  });
   // A program that asks for JSON gets what the script printed inside the one document.
   const capture = context.out.json ? new OutputCapture() : undefined;
   const { error, exitCode, durationMs } = await host.run({

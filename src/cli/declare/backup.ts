@@ -8,6 +8,7 @@ export function declareBackup(program: Command, invocation: Invocation): void {
   declareLooking(backup, invocation);
   declareKeeping(backup, invocation);
   declareRestoring(backup, invocation);
+  declareProof(backup, invocation);
 }
 
 function declareMaking(backup: Command, invocation: Invocation): void {
@@ -56,6 +57,15 @@ function declareLooking(backup: Command, invocation: Invocation): void {
     examples: ['llmspell backup diff latest', 'llmspell backup diff 3f9a 81c2'],
   });
   act(diff, invocation, async () => (await import('../commands/backup-look.js')).diff);
+}
+
+function declareProof(backup: Command, invocation: Invocation): void {
+  const drill = define(backup, {
+    usage: 'drill [id]',
+    summary: 'restore a backup (default: latest) into a scratch state and compare every entry',
+    examples: ['llmspell backup drill', 'llmspell backup drill 3f9a --json'],
+  });
+  act(drill, invocation, async () => (await import('../commands/backup-restore.js')).drill);
 }
 
 function declareKeeping(backup: Command, invocation: Invocation): void {
