@@ -27,7 +27,10 @@ export function withoutPreamble(source: Bytes): Bytes {
  * Loads a text chunk and calls it with the arguments, under a handler that keeps the traceback, as `lua.c` does. Throws a
  * {@link ScriptError} where it fails; an `Unwind` goes through.
  */
-export function runChunk(vm: LuaVm, { source, chunkName, args }: Omit<RunRequest, 'scriptName'>): void {
+export function runChunk(
+  vm: LuaVm,
+  { source, chunkName, args }: Pick<RunRequest, 'source' | 'chunkName' | 'args'>,
+): void {
   const { lua } = vm;
   let failure: ScriptError | undefined;
   let traceback: string | undefined;

@@ -1,5 +1,4 @@
 import { dirname } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { Caller, channelPort } from '../channel/caller.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
@@ -33,8 +32,6 @@ export interface Machine {
 export async function prepare(start: WorkerStart): Promise<Machine> {
   if (start.version !== PROTOCOL_VERSION)
     throw new LlmspellError('INTERNAL', 'Host and worker are of different versions.');
-  // Optimising every function of the module at once makes the first hot loop twice as fast, and costs nothing before it.
-  setFlagsFromString('--no-wasm-dynamic-tiering');
   const caller = new Caller(start.port, new Int32Array(start.bell));
   const output = new OutputWriter(start.output, () => caller.notify('output'));
   const system = systemPort((operation, args) => caller.call(operation, args));
