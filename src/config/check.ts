@@ -87,7 +87,7 @@ class Checker {
   }
 
   #byDefault(field: Field): unknown {
-    if (field.kind === 'paths') return [...field.default];
+    if (field.kind === 'list') return [...field.default];
     const isPath = field.kind === 'text' && field.isPath && field.default !== '';
     return isPath ? resolve(this.#surroundings.defaultDirectory, field.default) : field.default;
   }
@@ -116,9 +116,11 @@ class Checker {
         const value = this.#expand(raw, path);
         return field.isPath && value !== '' ? resolve(this.#surroundings.fileDirectory, value) : value;
       }
-      case 'paths':
-        if (!Array.isArray(raw)) throw expected('an array of paths', raw);
-        return raw.map((item) => resolve(this.#surroundings.fileDirectory, this.#expand(item, path)));
+      case 'list': {
+        if (!Array.isArray(raw)) throw expected(field.isPath ? 'an array of paths' : 'an array of names', raw);
+        const items = raw.map((item) => this.#expand(item, path));
+        return field.isPath ? items.map((item) => resolve(this.#surroundings.fileDirectory, item)) : items;
+      }
     }
   }
 

@@ -24,9 +24,11 @@ export interface TextField extends Documented {
   isPath: boolean;
 }
 
-export interface PathListField extends Documented {
-  kind: 'paths';
+export interface ListField extends Documented {
+  kind: 'list';
   default: readonly string[];
+  /** Its items are paths: where relative, they are resolved. */
+  isPath: boolean;
 }
 
 export interface ChoiceField<V extends string = string> extends Documented {
@@ -37,7 +39,7 @@ export interface ChoiceField<V extends string = string> extends Documented {
   aliases: Readonly<Record<string, V>>;
 }
 
-export type Field = BooleanField | NumberField | TextField | PathListField | ChoiceField;
+export type Field = BooleanField | NumberField | TextField | ListField | ChoiceField;
 
 export interface Section<F extends Fields = Fields, O extends boolean = boolean> extends Documented {
   kind: 'section';
@@ -59,7 +61,7 @@ type ValueOf<T extends Field | Section> =
         ? number
         : T extends TextField
           ? string
-          : T extends PathListField
+          : T extends ListField
             ? string[]
             : T extends ChoiceField<infer V>
               ? V
@@ -98,7 +100,12 @@ export const path = (byDefault: string, description: string): TextField => ({
   isPath: true,
 });
 
-export const paths = (description: string): PathListField => ({ kind: 'paths', default: [], description });
+const list =
+  (isPath: boolean) =>
+  (description: string): ListField => ({ kind: 'list', default: [], isPath, description });
+
+export const paths = list(true);
+export const names = list(false);
 
 export const choice = <const V extends string>(
   byDefault: NoInfer<V>,

@@ -4,6 +4,7 @@ import {
   type ConfigOf,
   choice,
   integer,
+  names,
   number,
   optionalSection,
   path,
@@ -114,6 +115,9 @@ export const SCHEMA = {
       allow_file_access: boolean(true, 'io.*, require, dofile and loadfile on real files.'),
       allowed_paths: paths('Where not empty, files are reachable only below these, symbolic links resolved.'),
       allow_process_spawn: boolean(false, 'os.execute and io.popen.'),
+      allowed_env: names(
+        'Where not empty, scripts and their processes see only these environment variables; in sandbox_mode, none but these.',
+      ),
     }),
     state_persistence: STATE_PERSISTENCE,
   }),

@@ -35,13 +35,21 @@ function sandbox({ engines, runtime }: Config, env: NodeJS.ProcessEnv, overrides
     fileAccess: !closed && (overrides.allowFileAccess ?? security.allow_file_access),
     allowedPaths: security.allowed_paths,
     processSpawn: !closed && (overrides.allowProcessSpawn ?? security.allow_process_spawn),
-    environment: environmentFor(env, state.backup?.encryption_key_env),
+    environment: environmentFor(env, {
+      secret: state.backup?.encryption_key_env,
+      only: closed || security.allowed_env.length > 0 ? security.allowed_env : undefined,
+    }),
   };
 }
 
-/** Everything but the passphrase of the backups: who can read it could read and forge them. */
-function environmentFor(env: NodeJS.ProcessEnv, secret: string | undefined): Record<string, string> {
-  const visible = Object.entries(env).filter(([name, value]) => value !== undefined && name !== secret);
+/** What is allowed, but never the passphrase of the backups: who can read it could read and forge them. */
+function environmentFor(
+  env: NodeJS.ProcessEnv,
+  { secret, only }: { secret: string | undefined; only: readonly string[] | undefined },
+): Record<string, string> {
+  const visible = Object.entries(env).filter(
+    ([name, value]) => value !== undefined && name !== secret && only?.includes(name) !== false,
+  );
   return Object.fromEntries(visible) as Record<string, string>;
 }
 

@@ -22,6 +22,7 @@ import { installLimits } from '../lua/limits.js';
 import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
+import { utf8 } from '../util/bytes.js';
 
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */
@@ -50,7 +51,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   installLimits(vm, start.settings.limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
-    runScript(vm, fs, request);
+    runScript(vm, fs, sandbox.environment, request);
   };
   return { run: (request) => report(() => run(request)) };
 }
@@ -71,15 +72,33 @@ function fileAccess({ fileAccess, allowedPaths }: SandboxSettings): FileAccess {
   return allowedPaths.length === 0 ? wholeFileSystem : new Jail(allowedPaths);
 }
 
-function runScript(vm: LuaVm, fs: HostFs, request: RunRequest): void {
+/** As `lua.c` does: `LUA_INIT`, the script, and at the end the state is closed, which runs the finalizers that are left. */
+function runScript(vm: LuaVm, fs: HostFs, environment: Environment, request: RunRequest): void {
   vm.setUp((L) => setArgumentTable(vm, L, request));
   if (request.chunkName.startsWith('@')) searchFirst(vm, dirname(request.chunkName.slice(1)));
   try {
+    runInit(vm, environment);
     runChunk(vm, request);
+    vm.lua.lua_close(vm.L);
+  } catch (error) {
+    if (error instanceof ScriptError && error.code === 'SCRIPT_ERROR') vm.lua.lua_close(vm.L);
+    throw error;
   } finally {
     fs.close();
   }
 }
+
+/** `LUA_INIT_5_4`, or else `LUA_INIT`: code to run before the script, or `@` and the name of a file with it. */
+function runInit(vm: LuaVm, environment: Environment): void {
+  const name = ['LUA_INIT_5_4', 'LUA_INIT'].find((candidate) => environment[candidate] !== undefined);
+  const init = name === undefined ? undefined : environment[name];
+  if (init === undefined) return;
+  const isFile = init.startsWith('@');
+  const source = utf8(isFile ? 'dofile(...)' : init);
+  runChunk(vm, { source, chunkName: `=${name}`, args: isFile ? [init.slice(1)] : [] });
+}
+
+type Environment = SandboxSettings['environment'];
 
 /** The global `arg`: the script's name at 0, its arguments from 1. */
 function setArgumentTable(vm: LuaVm, L: number, { scriptName, args }: RunRequest): void {

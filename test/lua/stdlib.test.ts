@@ -72,6 +72,33 @@ describe('loading code', () => {
   });
 });
 
+describe('the beginning and the end of a script', () => {
+  it('runs LUA_INIT before it, as code or from a file', async () => {
+    const init = join(dir, 'init.lua');
+    writeFileSync(init, `FROM = 'a file'`);
+    const say = 'print(FROM)';
+    expect((await lua(say, { environment: { LUA_INIT: `FROM = 'code'` } })).text).toBe('code\n');
+    expect((await lua(say, { environment: { LUA_INIT: `@${init}` } })).text).toBe('a file\n');
+    expect((await lua(say, { environment: { LUA_INIT: 'x', LUA_INIT_5_4: `FROM = '5.4'` } })).text).toBe('5.4\n');
+    const { error } = await lua(say, { environment: { LUA_INIT: 'error("in init")' } });
+    expect(error?.message).toBe('LUA_INIT:1: in init');
+  });
+
+  it('runs the finalizers that are left when it ends, also by an error, but not when it exits', async () => {
+    const left = `setmetatable({}, { __gc = function() print('finalized') end })`;
+    expect((await lua(`LEFT = ${left}`)).text).toBe('finalized\n');
+    expect((await lua(`LEFT = ${left} error('over')`)).text).toBe('finalized\n');
+    expect((await lua(`LEFT = ${left} os.exit()`)).text).toBe('');
+    expect((await lua(`LEFT = ${left} os.exit(true, true)`)).text).toBe('finalized\n');
+  });
+
+  it('waits for a process that it still reads from', async () => {
+    const mark = join(dir, 'waited');
+    await lua(`PIPE = io.popen("sleep 0.2; touch '${mark}'")`, spawning);
+    expect(existsSync(mark)).toBe(true);
+  });
+});
+
 describe('os', () => {
   it('has a clock that counts work, not waiting', async () => {
     const { text } = await lua(
