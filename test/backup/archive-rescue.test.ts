@@ -76,7 +76,11 @@ describe.each([
   it('goes on behind bytes that were put in or taken out', async () => {
     const { bytes } = await writeFull(entries, {}, options);
     const [, second] = offsetsOfChunks(bytes);
-    const more = Buffer.concat([bytes.subarray(0, second), Buffer.alloc(1_500_000, 'LSFC'), bytes.subarray(second)]);
+    const more = Buffer.concat([
+      bytes.subarray(0, second),
+      Buffer.alloc(1_200_000, 'LSFC junk '),
+      bytes.subarray(second),
+    ]);
     expect((await rescue(more, options)).records).toEqual(comparable(entries));
     const less = Buffer.concat([bytes.subarray(0, second! - 3), bytes.subarray(second)]);
     expect((await rescue(less, options)).records.length).toBeGreaterThan(entries.length / 2);
@@ -122,9 +126,8 @@ describe('an archive written again', () => {
     const parts: Uint8Array[] = [];
     const rewritten = await rewriteArchive(new MemorySource(bytes), sinkOf(parts), { key, newKey });
     const again = Buffer.concat(parts);
-    const { sha256, sizeBytes, ...same } = info;
-    expect(rewritten).toMatchObject(same);
-    expect(rewritten.sha256).not.toBe(sha256);
+    expect({ ...rewritten, sha256: info.sha256, sizeBytes: info.sizeBytes }).toEqual(info);
+    expect(rewritten.sha256).not.toBe(info.sha256);
     const reader = await openArchive(new MemorySource(again), { key: newKey });
     expect(await collect(reader.entries())).toEqual(comparable(entries));
     await expect(openArchive(new MemorySource(again), { key })).rejects.toMatchObject({ code: 'BACKUP_KEY' });
