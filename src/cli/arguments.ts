@@ -32,3 +32,6 @@ export function capability(text: string, earlier: readonly Capability[] = []): r
 
 /** Options that may be given several times. */
 export const repeated = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];
+
+/** A moment or the name of a backup: `@SECONDS` is Unix time, as `date` writes it; anything else is left as it is. */
+export const moment = (text: string): string | number => (/^@\d+(\.\d+)?$/.test(text) ? Number(text.slice(1)) : text);

@@ -35,6 +35,11 @@ export class Output {
     if (shown !== '') write(process.stdout, shown);
   }
 
+  /** A piece of a result that is too large to hold; resolves when there is room for more. */
+  async raw(text: string): Promise<void> {
+    await new Promise((resolve) => opened(process.stdout).write(text, resolve));
+  }
+
   /** Something the person should know though the command goes on. */
   notice(message: string): void {
     if (!this.#options.quiet) write(process.stderr, `${this.#style(process.stderr).yellow('note:')} ${message}`);
@@ -81,23 +86,25 @@ function stackOf(error: LlmspellError): string {
 }
 
 /** The streams are touched when something is written: opening them costs a script that prints by itself some of its start. */
-const opened = new Set<NodeJS.WriteStream>();
+const streams = new Set<NodeJS.WriteStream>();
 let failure: Error | undefined;
 
-function write(stream: NodeJS.WriteStream, text: string): void {
-  if (!opened.has(stream)) {
-    opened.add(stream);
+const write = (stream: NodeJS.WriteStream, text: string): boolean => opened(stream).write(`${text}\n`);
+
+function opened(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (!streams.has(stream)) {
+    streams.add(stream);
     // A reader that goes away (`| head`) is no failure; a full disk behind `>` is.
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') failure = error;
     });
   }
-  stream.write(`${text}\n`);
+  return stream;
 }
 
 /** Resolves when everything written has left the process; throws where it could not be written. */
 export async function flushOutput(): Promise<void> {
-  await Promise.all([...opened].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+  await Promise.all([...streams].map((stream) => new Promise((resolve) => stream.write('', resolve))));
   if (!failure) return;
   throw new LlmspellError('OUTPUT_FAILED', `The output could not be written: ${failure.message}.`);
 }

@@ -88,8 +88,8 @@ test.each([
   [['creat'], 2, "did you mean 'create'?"],
   [['restore', 'ffff', '--yes'], 1, 'There is no backup'],
   [['restore'], 2, 'Name either a backup or, with --to, a moment.'],
-  [['restore', 'latest', '--to', '5'], 2, 'Name either a backup or, with --to, a moment.'],
-  [['restore', '--to', 'yesterday'], 2, '"yesterday" is neither an ISO 8601 time nor Unix seconds.'],
+  [['restore', 'latest', '--to', '@5'], 2, 'Name either a backup or, with --to, a moment.'],
+  [['restore', '--to', 'yesterday'], 2, '"yesterday" is neither an ISO 8601 time nor @SECONDS.'],
 ])('backup %j exits %i', async (args, code, sentence) => {
   const finished = await cli.run(['backup', ...args]);
   expect([finished.code, finished.stdout]).toEqual([code, '']);
@@ -133,6 +133,10 @@ test('a restore takes the state back, is undone by its rollback id, and asks fir
   expect(await ok('backup', 'restore', restored.rollback_id, '--yes')).toMatch(/^Restored the state of /);
   expect(await ok('state', 'show')).toBe('global\n  a  2\n\nuser\n  b  3\n');
 
+  const past = 'print(State.get("a"), State.get("user", "b"), State.create_backup) State.set("a", 9)';
+  expect(await ok('exec', '--from', id, past)).toBe('1\tnil\tnil\n');
+  expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
+
   await ok('backup', 'restore', id, '--scope', 'global', '--yes');
   expect(await ok('state', 'show')).toBe('global\n  a  1\n\nuser\n  b  3\n');
 });
@@ -149,4 +153,19 @@ test('a damaged archive is not restored: exit 4, the state as it was', async () 
   expect(code).toBe(4);
   expect(stderr).toContain(id);
   expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
+});
+
+test('a restore to a moment takes the state back to what it was then', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const { history } = JSON.parse(await ok('state', 'history', 'global', 'a', '--json'));
+  await ok('exec', 'State.set("a", 2) State.set("b", 3)');
+  expect(await ok('backup', 'restore', '--to', `@${history[0].at_ms / 1000}`, '--yes')).toMatch(
+    /^Restored the state of /,
+  );
+  expect(await ok('state', 'show')).toBe('global\n  a  1\n');
+  const steps = (await ok('state', 'history', 'global', 'a')).split('\n');
+  expect(steps.map((line) => line.split('  ').at(-1))).toEqual(['1', '2', '1', '']);
+  const future = await cli.run(['backup', 'restore', '--to', '2999-01-01T00:00:00Z', '--yes']);
+  expect(future).toMatchObject({ code: 1, stdout: '' });
+  expect(future.stderr).toContain('lies in the future');
 });

@@ -47,6 +47,42 @@ test('delete says whether there was something; clear wants a yes where nobody ca
   expect(await ok('state', 'show')).toBe('There are no entries.\n');
 });
 
+test('an export holds every value exactly, in both forms; importing it makes the state that again', async () => {
+  const values =
+    'State.set("f", 1.0) State.set("i", math.maxinteger) State.set("s", "\\xff", {[3] = "\\0", [true] = {}})';
+  await ok('exec', values);
+  const lines = await ok('state', 'export');
+  expect(await ok('state', 'export', 'all.json', '--format', 'json')).toBe('Exported 3 entries to all.json.\n');
+  await ok('exec', 'State.set("f", 1) State.set("more", 2) State.delete("i")');
+  await writeFile(join(cli.cwd, 'all.jsonl'), lines);
+  await ok('state', 'import', 'all.jsonl', '--merge');
+  expect(await ok('state', 'list')).toBe('f\ni\nmore\n');
+  expect(JSON.parse(await ok('state', 'import', 'all.json', '--yes', '--json'))).toMatchObject({ entries: 3 });
+  expect(await ok('state', 'export')).toBe(lines);
+  const { scopes, entries } = JSON.parse(await ok('state', 'stats', '--json'));
+  expect([entries, scopes]).toMatchObject([
+    3,
+    [
+      { scope: 'global', entries: 2 },
+      { scope: 's', entries: 1 },
+    ],
+  ]);
+});
+
+test.each([
+  ['{"scope": "a"', 1, 'x:1: this is no export of a state'],
+  ['{"scope": "a", "key": "k", "value": 1}\n{"scope": "a", "key": "", "value": 1}', 1, 'Entry 2 of the export: '],
+  ['{"entries": 5}', 1, 'it has no list of entries'],
+  [undefined, 2, 'Cannot read x: there is no such file.'],
+])('importing %j changes nothing', async (content, code, sentence) => {
+  await ok('state', 'set', 'a', 'k', '0');
+  if (content !== undefined) await writeFile(join(cli.cwd, 'x'), content);
+  const finished = await cli.run(['state', 'import', 'x', '--yes']);
+  expect([finished.code, finished.stdout]).toEqual([code, '']);
+  expect(finished.stderr).toContain(sentence);
+  expect(await ok('state', 'get', 'a', 'k')).toBe('0\n');
+});
+
 describe('what is wrong', () => {
   test('a key that is not there exits 1 and says where to look', async () => {
     const { code, stderr } = await cli.run(['state', 'get', 'global', 'gone']);

@@ -12,7 +12,7 @@ import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
 
 export interface RestoreFlags {
-  to?: string;
+  to?: string | number;
   dryRun?: boolean;
   scope?: readonly string[];
   /** False with `--no-backup`. */
@@ -38,11 +38,11 @@ export async function restore(context: Context, [id]: string[], flags: RestoreFl
   });
 }
 
-async function targetOf(host: Host, id: string | undefined, to: string | undefined): Promise<RecoveryTarget> {
+async function targetOf(host: Host, id: string | undefined, to: string | number | undefined): Promise<RecoveryTarget> {
   if (id?.startsWith('rollback-')) return { backupId: id };
   if (id !== undefined) return { backupId: (await (await host.archives()).find(id)).id };
-  const timeMs = parseTime(/^\d+(\.\d+)?$/.test(to ?? '') ? Number(to) : to);
-  if (timeMs === undefined) throw new LlmspellError('USAGE', `"${to}" is neither an ISO 8601 time nor Unix seconds.`);
+  const timeMs = parseTime(to);
+  if (timeMs === undefined) throw new LlmspellError('USAGE', `"${to}" is neither an ISO 8601 time nor @SECONDS.`);
   return { timeMs };
 }
 

@@ -1,3 +1,5 @@
+import type { Config } from '../../config/schema.js';
+import { LlmspellError } from '../../errors.js';
 import { Host } from '../../host/host.js';
 import type { Overrides } from '../../host/machine-settings.js';
 import type { Capability } from '../arguments.js';
@@ -14,6 +16,8 @@ export interface RunFlags {
   allow?: readonly Capability[];
   deny?: readonly Capability[];
   readonly?: boolean;
+  /** Unix seconds, an ISO-8601 time, or a backup. */
+  from?: string | number;
 }
 
 interface Script {
@@ -44,11 +48,7 @@ export async function exec(context: Context, [source = '', ...args]: string[], f
 
 async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
   const { config } = await readConfig(context);
-  await using host = new Host({
-    config,
-    readOnly: flags.readonly ?? false,
-    lockTimeoutSeconds: context.options.lockTimeoutSeconds,
-  });
+  await using host = await openHost(context, config, flags);
   // A program that asks for JSON gets what the script printed inside the one document.
   const capture = context.out.json ? new OutputCapture() : undefined;
   const { error, exitCode, durationMs } = await host.run({
@@ -62,6 +62,20 @@ async function runScript(context: Context, script: Script, flags: RunFlags): Pro
   if (error) context.out.failure(error, { ...document, traceback: error.traceback });
   else if (capture) context.out.result(document, () => '');
   return exitCode;
+}
+
+async function openHost(
+  context: Context,
+  config: Config,
+  { readonly: readOnly = false, from }: RunFlags,
+): Promise<Host> {
+  const { lockTimeoutSeconds } = context.options;
+  if (from === undefined) return new Host({ config, readOnly, lockTimeoutSeconds });
+  if (config.runtime.state_persistence.backend_type === 'memory')
+    throw new LlmspellError('STATE_MEMORY', 'The state is in memory only: it has no past to run on.');
+  const { openPastHost } = await import('../../host/past-host.js');
+  await using present = new Host({ config, readOnly: true, lockTimeoutSeconds });
+  return await openPastHost(present, from);
 }
 
 /** What the command line says instead of the configuration. */

@@ -1,11 +1,12 @@
 import { LlmspellError } from '../../errors.js';
 import { decodeValue } from '../../state/codec.js';
 import { fromExactJson, toExactJson } from '../../state/exact-json.js';
+import { decodeKey } from '../../state/key.js';
 import type { HistoryItem, StateStore } from '../../state/types.js';
 import { type Bytes, printable, utf8 } from '../../util/bytes.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
-import { columns, counted, localTime } from '../format.js';
+import { byteCount, columns, counted, localTime } from '../format.js';
 import type { Style } from '../output.js';
 import { valueText } from '../value-text.js';
 import { withHost } from '../with-host.js';
@@ -174,4 +175,49 @@ export async function clear(
     await store.flush();
     context.out.result({ removed }, () => `Deleted ${counted(removed, 'entry', 'entries')}.`);
   });
+}
+
+/** How many entries and bytes each scope holds; walks the whole state. */
+export async function stats(context: Context): Promise<void> {
+  await withHost(context, LOOKING, async (host) => {
+    const snapshot = await (await host.store()).snapshot();
+    const byScope = new Map<string, ScopeStats>();
+    for await (const page of snapshot.entries()) {
+      for (const { key: raw, value } of page) {
+        const scope = printable(decodeKey(raw)!.scope);
+        const sum = byScope.get(scope) ?? { scope, entries: 0, bytes: 0 };
+        byScope.set(scope, { scope, entries: sum.entries + 1, bytes: sum.bytes + raw.length + value.length });
+      }
+    }
+    await snapshot.close();
+    const sums = [...byScope.values()];
+    const document = { seq: snapshot.seq, entries: total(sums, 'entries'), bytes: total(sums, 'bytes'), scopes: sums };
+    context.out.result(document, (style) => statsText(sums, style));
+  });
+}
+
+interface ScopeStats {
+  scope: string;
+  entries: number;
+  /** Of keys and encoded values. */
+  bytes: number;
+}
+
+const total = (sums: readonly ScopeStats[], of: 'entries' | 'bytes') => sums.reduce((sum, each) => sum + each[of], 0);
+
+function statsText(sums: readonly ScopeStats[], style: Style): string {
+  if (sums.length === 0) return 'There are no entries.';
+  const most = Math.max(...sums.map(({ bytes }) => bytes));
+  const row = ({ scope, entries, bytes }: ScopeStats, bar: string) => [
+    scope,
+    counted(entries, 'entry', 'entries'),
+    byteCount(bytes),
+    bar,
+  ];
+  const largestFirst = sums.toSorted((a, b) => b.bytes - a.bytes);
+  const rows = largestFirst.map((each) => row(each, style.cyan('█'.repeat(Math.ceil((20 * each.bytes) / most)))));
+  return columns([
+    ...rows,
+    row({ scope: style.bold('total'), entries: total(sums, 'entries'), bytes: total(sums, 'bytes') }, ''),
+  ]);
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count, repeated } from '../arguments.js';
+import { count, moment, repeated } from '../arguments.js';
 import { act, define, type Invocation } from '../define.js';
 
 export function declareBackup(program: Command, invocation: Invocation): void {
@@ -102,7 +102,7 @@ function declareRestoring(backup: Command, invocation: Invocation): void {
       'llmspell backup restore --to 2026-11-23T22:45:00Z',
     ],
   })
-    .option('--to <time>', 'the moment: ISO 8601, or Unix seconds')
+    .option('--to <time>', 'the moment: ISO 8601, or @SECONDS (Unix time)', moment)
     .option('--dry-run', 'only say what would be done')
     .option('--scope <scope>', 'only this scope (may be repeated)', repeated)
     .option('--no-backup', 'do not keep the present state as a rollback point')

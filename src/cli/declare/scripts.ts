@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { byteSize, capability, count, seconds } from '../arguments.js';
+import { byteSize, capability, count, moment, seconds } from '../arguments.js';
 import { act, define, type Invocation } from '../define.js';
 
 export function declareScripts(program: Command, invocation: Invocation): void {
@@ -29,4 +29,9 @@ const withLimits = (command: Command): Command =>
     .addOption(
       new Option('--deny <what>', 'do not let the script reach: file, process (may be repeated)').argParser(capability),
     )
-    .option('--readonly', 'state cannot be changed');
+    .option('--readonly', 'state cannot be changed')
+    .option(
+      '--from <when>',
+      'run on a throw-away copy of the state as it was: a backup, an ISO 8601 time, or @SECONDS',
+      moment,
+    );

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { count } from '../arguments.js';
 import { act, define, type Invocation } from '../define.js';
 
@@ -63,4 +63,28 @@ export function declareState(program: Command, invocation: Invocation): void {
     .option('--scope <scope>', 'only this scope')
     .option('-y, --yes', 'do not ask');
   act(clear, invocation, async () => (await commands()).clear);
+
+  const stats = define(state, {
+    usage: 'stats',
+    summary: 'print how many entries and bytes each scope holds',
+    examples: ['llmspell state stats'],
+  });
+  act(stats, invocation, async () => (await commands()).stats);
+
+  const transfer = () => import('../commands/state-transfer.js');
+  const exporting = define(state, {
+    usage: 'export [file]',
+    summary: 'write every entry, exactly, to a file or to standard output',
+    examples: ['llmspell state export state.jsonl', 'llmspell state export --format json | jq .entries'],
+  }).addOption(new Option('--format <format>', 'one entry a line, or one document').choices(['jsonl', 'json']));
+  act(exporting, invocation, async () => (await transfer()).exportState);
+
+  const importing = define(state, {
+    usage: 'import <file>',
+    summary: 'make the state what an export holds (- reads standard input); all or nothing',
+    examples: ['llmspell state import state.jsonl --yes', 'llmspell state import more.jsonl --merge'],
+  })
+    .option('--merge', 'keep the entries that the export does not have')
+    .option('-y, --yes', 'do not ask');
+  act(importing, invocation, async () => (await transfer()).importState);
 }

@@ -1,0 +1,124 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { errnoOf, LlmspellError } from '../../errors.js';
+import { type ExportedEntry, exportEntries, importEntries } from '../../host/state-transfer.js';
+import { atomicWrite } from '../../util/atomic-write.js';
+import { confirm } from '../confirm.js';
+import type { Context } from '../context.js';
+import { counted } from '../format.js';
+import { withHost } from '../with-host.js';
+
+export type ExportFormat = 'jsonl' | 'json';
+
+/** Writes every entry, one JSON object a line or as one document; to standard output where no file is named. */
+export async function exportState(
+  context: Context,
+  [file = '-']: string[],
+  { format = context.out.json && file === '-' ? 'json' : 'jsonl' }: { format?: ExportFormat },
+): Promise<void> {
+  await withHost(context, { readOnly: true, persistent: true }, async (host) => {
+    const entries = exportEntries(await host.store());
+    if (file === '-') {
+      await write(entries, format, (text) => context.out.raw(text));
+      return;
+    }
+    const path = resolve(context.cwd, file);
+    const count = await intoFile(path, (put) => write(entries, format, put));
+    context.out.result(
+      { file: path, entries: count },
+      () => `Exported ${counted(count, 'entry', 'entries')} to ${file}.`,
+    );
+  });
+}
+
+async function write(
+  entries: AsyncIterable<ExportedEntry>,
+  format: ExportFormat,
+  put: (text: string) => Promise<unknown>,
+): Promise<number> {
+  let count = 0;
+  if (format === 'json') await put('{"entries": [\n');
+  for await (const entry of entries) {
+    const separator = format === 'json' && count > 0 ? ',\n' : '';
+    await put(`${separator}${JSON.stringify(entry)}${format === 'jsonl' ? '\n' : ''}`);
+    count++;
+  }
+  if (format === 'json') await put('\n]}\n');
+  return count;
+}
+
+async function intoFile(
+  path: string,
+  fill: (put: (text: string) => Promise<unknown>) => Promise<number>,
+): Promise<number> {
+  try {
+    return await atomicWrite(path, (handle) => fill((text) => handle.writeFile(text)));
+  } catch (error) {
+    if (error instanceof LlmspellError) throw error;
+    throw new LlmspellError('OUTPUT_FAILED', `${path} cannot be written (${errnoOf(error)}).`, {
+      subject: path,
+      cause: error,
+    });
+  }
+}
+
+/** Makes the state what an export holds, or, with `merge`, adds it to what there is; all or nothing. */
+export async function importState(
+  context: Context,
+  [file = '']: string[],
+  flags: { merge?: boolean; yes?: boolean },
+): Promise<void> {
+  const { merge = false, yes } = flags;
+  await withHost(context, { persistent: true }, async (host) => {
+    if (!merge) await confirm(context, 'Replace the whole state by what the file holds?', yes);
+    const description = `import ${file}`;
+    const result = await importEntries(await host.store(), entriesOf(file, context.cwd), { merge, description });
+    context.out.result({ entries: result.entryCount, rollback_id: result.rollbackId ?? null }, () =>
+      [
+        `Imported ${counted(result.entryCount, 'entry', 'entries')}.`,
+        ...(result.rollbackId === undefined ? [] : [`Undo it with \`llmspell backup restore ${result.rollbackId}\`.`]),
+      ].join('\n'),
+    );
+  });
+}
+
+/** Of both forms: a line that is an entry is one; otherwise the whole is one document. */
+async function* entriesOf(file: string, cwd: string): AsyncGenerator<unknown> {
+  const input = file === '-' ? process.stdin : createReadStream(resolve(cwd, file));
+  const rest: string[] = [];
+  let number = 0;
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      number++;
+      const isDocument = rest.length > 0 || (number === 1 && /^\s*\{\s*("entries"|$)/.test(line));
+      if (isDocument) rest.push(line);
+      else if (line.trim() !== '') yield parse(line, `${file}:${number}`);
+    }
+  } catch (error) {
+    if (errnoOf(error) === undefined || error instanceof LlmspellError) throw error;
+    const reason = errnoOf(error) === 'ENOENT' ? 'there is no such file' : errnoOf(error);
+    throw new LlmspellError('USAGE', `Cannot read ${file}: ${reason}.`, {
+      subject: file,
+      cause: error,
+      hint: 'Check the path.',
+    });
+  }
+  if (rest.length === 0) return;
+  const { entries } = parse(rest.join('\n'), file) as { entries?: unknown };
+  if (!Array.isArray(entries)) throw notAnExport(file, 'it has no list of entries');
+  yield* entries;
+}
+
+function parse(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw notAnExport(place, (error as Error).message);
+  }
+}
+
+const notAnExport = (place: string, why: string) =>
+  new LlmspellError('VALUE_INVALID', `${place}: this is no export of a state: ${why}.`, {
+    hint: 'Nothing was changed. `llmspell state export` writes what can be imported.',
+  });
