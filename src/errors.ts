@@ -137,8 +137,6 @@ export interface PlainError {
   hint: string;
 }
 
-export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(CODES, code);
-
 export const toPlainError = (error: unknown): PlainError => {
   const { code, message, hint } = toLlmspellError(error);
   return { code, message, hint };

@@ -4,17 +4,3 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
-
-/** A clock that never goes back: where the source does, it repeats the latest time it gave. */
-export function monotonicClock(source: Clock, floorMs = 0): Clock & { raise(toMs: number): void } {
-  let lastMs = floorMs;
-  return {
-    nowMs: () => {
-      lastMs = Math.max(lastMs, source.nowMs());
-      return lastMs;
-    },
-    raise: (toMs) => {
-      lastMs = Math.max(lastMs, toMs);
-    },
-  };
-}
