@@ -15,8 +15,7 @@ export async function confirm({ signal }: Context, question: string, yes: boolea
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${question} [y/N] `, { signal });
-    if (!/^y(es)?$/i.test(answer.trim()))
-      throw new LlmspellError('ABORTED', 'Nothing was done.', { hint: 'Answer y, or confirm it with --yes.' });
+    if (!/^y(es)?$/i.test(answer.trim())) throw new LlmspellError('DECLINED', 'Nothing was done.');
   } finally {
     terminal.close();
   }

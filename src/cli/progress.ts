@@ -11,13 +11,16 @@ const ERASE_LINE = '\r\u001b[K';
 export async function withProgress<T>(context: Context, work: (watching: OperationOptions) => Promise<T>): Promise<T> {
   const { signal, out } = context;
   if (!out.animated) return work({ signal });
-  const startedAtMs = Date.now();
   let drawnAtMs = 0;
+  let current = { phase: '', startedAtMs: 0 };
   const onProgress = (progress: Progress) => {
     const nowMs = Date.now();
+    // What is counted differs from phase to phase, and so does its rate.
+    if (progress.phase !== current.phase) current = { phase: progress.phase, startedAtMs: nowMs };
     if (nowMs - drawnAtMs < REDRAW_MS) return;
     drawnAtMs = nowMs;
-    process.stderr.write(ERASE_LINE + progressLine(progress, nowMs - startedAtMs, process.stderr.columns || 80));
+    const line = progressLine(progress, nowMs - current.startedAtMs, process.stderr.columns || 80);
+    process.stderr.write(ERASE_LINE + line);
   };
   try {
     return await work({ signal, onProgress });
@@ -32,7 +35,7 @@ export function progressLine({ phase, done, total, percent }: Progress, elapsedM
   const speed = `${Math.round(rate).toLocaleString('en-US')}/s`;
   const parts = [phase];
   if (percent !== undefined) parts.push(bar(percent), `${Math.floor(percent)} %`);
-  parts.push(speed);
+  if (rate > 0) parts.push(speed);
   if (total !== undefined && rate > 0) parts.push(`${span(((total - done) * 1000) / rate)} left`);
   return parts.join('  ').slice(0, Math.max(0, width - 1));
 }
