@@ -3,7 +3,7 @@ import type { Bytes } from '../util/bytes.js';
 import type { BackendOperation, Segment, StateBackend } from './backend.js';
 import { allEntries, entriesUnder } from './entries.js';
 import { SegmentBuilder } from './history.js';
-import { encodeKey } from './key.js';
+import { scopePrefix } from './key.js';
 import { concat, generationPrefix, seal } from './layout.js';
 import type { ActivatedGeneration, Change, GenerationOrigin, GenerationWriter, RawEntry } from './types.js';
 
@@ -77,9 +77,8 @@ export async function buildSegments(
         builder = new SegmentBuilder(seq);
         builders.push(builder);
       }
-      const raw = encodeKey(scope, key);
-      if (value === null) builder.delete(raw, timeMs);
-      else builder.put(raw, timeMs, value);
+      if (value === null) builder.delete(scopePrefix(scope), key, timeMs);
+      else builder.put(scopePrefix(scope), key, timeMs, value);
       seq++;
     }
   return builders.map((builder) => builder.finish());

@@ -3,7 +3,7 @@ import { type Bytes, utf8 } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
 import type { BackendView, Segment } from './backend.js';
 import { decodeKey } from './key.js';
-import { SEAL_BYTES, sealInto, unsealEntry } from './layout.js';
+import { CRC_BYTES, SEAL_BYTES, SEQ_BYTES, unsealEntry } from './layout.js';
 import type { HistoryRecord, RecordedRewind } from './types.js';
 
 /**
@@ -62,33 +62,52 @@ export class SegmentBuilder {
     return this.#end;
   }
 
-  put(raw: Bytes, timeMs: number, value: Bytes): void {
+  /** The raw key comes in two parts, so that nobody has to join them first. */
+  put(scope: Bytes, key: Bytes, timeMs: number, value: Bytes): void {
     const seq = this.firstSeq + this.count;
-    const body = this.#append(KIND.put, timeMs, raw, SEAL_BYTES + value.length);
-    sealInto(this.#buffer, body, raw, seq, value);
+    const body = this.#append(KIND.put, timeMs, scope, key, SEAL_BYTES + value.length);
+    const end = this.#end - CRC_BYTES;
+    this.#buffer.writeUIntBE(seq, body, SEQ_BYTES);
+    this.#buffer.set(value, body + SEQ_BYTES);
+    // Key, number and content lie side by side: one checksum over all of them.
+    this.#buffer.writeUInt32BE(crc32(this.#slice(body - scope.length - key.length, end)), end);
   }
 
-  delete(raw: Bytes, timeMs: number): void {
-    this.#append(KIND.delete, timeMs, raw, 0);
+  delete(scope: Bytes, key: Bytes, timeMs: number): void {
+    this.#append(KIND.delete, timeMs, scope, key, 0);
   }
 
   rewind(timeMs: number, rewind: Rewind): void {
     const json = utf8(JSON.stringify(rewind));
-    const body = this.#append(KIND.rewind, timeMs, NO_BYTES, json.length);
+    const body = this.#append(KIND.rewind, timeMs, NO_BYTES, NO_BYTES, json.length);
     this.#buffer.set(json, body);
   }
 
+  /** The raw key of a change, as `latin1Of` gives it. */
+  nameAt(index: number): string {
+    const start = this.#starts[index]!;
+    return this.#buffer.toString('latin1', start + RECORD_BYTES, this.#keyEnd(start));
+  }
+
   rawAt(index: number): Bytes {
-    const start = this.#starts[index]! + RECORD_BYTES;
-    return this.#buffer.subarray(start, start + this.#buffer.readUInt32BE(start - 8));
+    const start = this.#starts[index]!;
+    return this.#slice(start + RECORD_BYTES, this.#keyEnd(start));
   }
 
   /** The sealed value of a put, or undefined for a delete. */
   sealedAt(index: number): Bytes | undefined {
     const start = this.#starts[index]!;
     if (this.#buffer[start] !== KIND.put) return undefined;
-    const body = start + RECORD_BYTES + this.#buffer.readUInt32BE(start + 7);
-    return this.#buffer.subarray(body, body + this.#buffer.readUInt32BE(start + 11));
+    const body = this.#keyEnd(start);
+    return this.#slice(body, body + this.#buffer.readUInt32BE(start + 11));
+  }
+
+  #keyEnd(start: number): number {
+    return start + RECORD_BYTES + this.#buffer.readUInt32BE(start + 7);
+  }
+
+  #slice(start: number, end: number): Bytes {
+    return new Uint8Array(this.#buffer.buffer, start, end - start);
   }
 
   finish(): Segment {
@@ -103,18 +122,21 @@ export class SegmentBuilder {
   }
 
   /** Returns where the body goes. */
-  #append(kind: number, timeMs: number, raw: Bytes, bodyBytes: number): number {
+  #append(kind: number, timeMs: number, scope: Bytes, key: Bytes, bodyBytes: number): number {
     const start = this.#end;
-    this.#reserve(RECORD_BYTES + raw.length + bodyBytes);
+    const keyBytes = scope.length + key.length;
+    this.#reserve(RECORD_BYTES + keyBytes + bodyBytes);
     if (this.count === 0) this.#firstTimeMs = timeMs;
     this.#lastTimeMs = timeMs;
     this.#starts.push(start);
-    this.#buffer[start] = kind;
-    this.#buffer.writeUIntBE(timeMs, start + 1, 6);
-    this.#buffer.writeUInt32BE(raw.length, start + 7);
-    this.#buffer.writeUInt32BE(bodyBytes, start + 11);
-    this.#buffer.set(raw, start + RECORD_BYTES);
-    return start + RECORD_BYTES + raw.length;
+    const buffer = this.#buffer;
+    buffer[start] = kind;
+    buffer.writeUIntBE(timeMs, start + 1, 6);
+    buffer.writeUInt32BE(keyBytes, start + 7);
+    buffer.writeUInt32BE(bodyBytes, start + 11);
+    buffer.set(scope, start + RECORD_BYTES);
+    buffer.set(key, start + RECORD_BYTES + scope.length);
+    return start + RECORD_BYTES + keyBytes;
   }
 
   #reserve(bytes: number): void {

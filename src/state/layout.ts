@@ -15,12 +15,16 @@ import type { StoredValue } from './types.js';
  * | 4 | generation (32 bits), raw key (`key.ts`) | an entry, MessagePack |
  * | 5 | timeline (32 bits), raw key | an entry as it was where the kept history begins (`past.ts`), MessagePack |
  *
- * Every value is sealed: CRC-32 (32 bits) of what is not the table and number in the key and of the rest of the value, then
- * the sequence number of the change that wrote it (48 bits; 0 where none did), then the content. All numbers are big-endian.
+ * Every value is sealed: the sequence number of the change that wrote it (48 bits; 0 where none did), the content, then the
+ * CRC-32 (32 bits) of its name (what comes after table and number in the key), that number and the content. All numbers are
+ * big-endian.
  */
 const TABLE = { own: 2, user: 3, entries: 4, floor: 5 } as const;
 
-export const SEAL_BYTES = 10;
+export const SEQ_BYTES = 6;
+export const CRC_BYTES = 4;
+/** What sealing adds. */
+export const SEAL_BYTES = SEQ_BYTES + CRC_BYTES;
 export const PREFIX_BYTES = 5;
 
 export const ownKey = (name: string): Bytes => concat(Uint8Array.of(TABLE.own), utf8(name));
@@ -49,26 +53,26 @@ export function allOf(prefix: Bytes): KeyBounds {
   return { gte: prefix, lt: end };
 }
 
-/** Writes a sealed value at `at`; it takes `SEAL_BYTES + content.length` bytes. */
-export function sealInto(target: Buffer, at: number, name: Bytes, seq: number, content: Bytes): void {
-  target.writeUIntBE(seq, at + 4, 6);
-  target.set(content, at + SEAL_BYTES);
-  target.writeUInt32BE(checksum(name, target.subarray(at + 4, at + SEAL_BYTES + content.length)), at);
-}
-
 export function seal(name: Bytes, seq: number, content: Bytes): Bytes {
   const sealed = Buffer.allocUnsafe(SEAL_BYTES + content.length);
-  sealInto(sealed, 0, name, seq, content);
+  const end = sealed.length - CRC_BYTES;
+  sealed.writeUIntBE(seq, 0, SEQ_BYTES);
+  sealed.set(content, SEQ_BYTES);
+  sealed.writeUInt32BE(crc32(sealed.subarray(0, end), crc32(name)), end);
   return sealed;
 }
 
 /** The content of a sealed value, or undefined where its checksum does not fit. */
 export function unseal(name: Bytes, sealed: Bytes): StoredValue | undefined {
-  if (sealed.length < SEAL_BYTES) return undefined;
-  const view = new DataView(sealed.buffer, sealed.byteOffset, SEAL_BYTES);
-  if (view.getUint32(0) !== checksum(name, sealed.subarray(4))) return undefined;
-  return { seq: view.getUint16(4) * 2 ** 32 + view.getUint32(6), value: sealed.subarray(SEAL_BYTES) };
+  const end = sealed.length - CRC_BYTES;
+  if (end < SEQ_BYTES) return undefined;
+  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
+  if (view.getUint32(end) !== crc32(sealed.subarray(0, end), crc32(name))) return undefined;
+  return { seq: view.getUint16(0) * 2 ** 32 + view.getUint32(2), value: sealedContent(sealed) };
 }
+
+/** Without looking at the checksum: for what has never left this process. */
+export const sealedContent = (sealed: Bytes): Bytes => sealed.subarray(SEQ_BYTES, sealed.length - CRC_BYTES);
 
 /** {@link unseal} of an entry; throws `STATE_DAMAGED` naming scope and key where the checksum does not fit. */
 export function unsealEntry(raw: Bytes, sealed: Bytes): StoredValue {
@@ -76,8 +80,6 @@ export function unsealEntry(raw: Bytes, sealed: Bytes): StoredValue {
   if (entry === undefined) throw damagedEntry(raw);
   return entry;
 }
-
-const checksum = (name: Bytes, rest: Bytes): number => crc32(name, crc32(rest));
 
 function damagedEntry(raw: Bytes): LlmspellError {
   const entry = decodeKey(raw);

@@ -16,7 +16,7 @@ import {
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
 import { BackendGeneration, buildSegments } from './generation.js';
 import { readHeader } from './history.js';
-import { encodeKey } from './key.js';
+import { encodeKey, scopePrefix } from './key.js';
 import { keyHistory } from './key-history.js';
 import {
   allOf,
@@ -24,8 +24,8 @@ import {
   floorPrefix,
   generationPrefix,
   PREFIX_BYTES,
-  SEAL_BYTES,
   seal,
+  sealedContent,
   unseal,
   unsealEntry,
   userKey,
@@ -96,12 +96,6 @@ async function matchHistory(backend: StateBackend, options: StoreOptions, docume
   };
   await backend.commit({ operations: putDocuments(matched) }, { sync: true });
   return matched;
-}
-
-interface PreparedChange {
-  raw: Bytes;
-  value: Bytes | null;
-  timeMs: number | undefined;
 }
 
 interface Written {
@@ -200,11 +194,12 @@ class Store implements StateStore {
   async writeIf(reads: readonly ReadCheck[], changes: readonly Change[]): Promise<Written | undefined> {
     this.#assertWritable();
     const checks = reads.map(({ scope, key, seq }) => ({ raw: rawKey(scope, key), seq }));
-    const prepared = changes.map((change) => this.#prepare(change));
-    const looked = [...checks, ...prepared.filter(({ value }) => value === null)].map(({ raw }) => raw);
+    for (const change of changes) this.#assertStorable(change);
+    const deletes = changes.filter(({ value }) => value === null).map(({ scope, key }) => encodeKey(scope, key));
+    const looked = [...checks.map(({ raw }) => raw), ...deletes];
     return await this.#withLookup(looked, async (lookup) => {
       if (checks.some(({ raw, seq }) => (lookup(raw)?.seq ?? 0) !== seq)) return undefined;
-      return await this.#record(prepared, lookup);
+      return await this.#record(changes, lookup);
     });
   }
 
@@ -512,7 +507,7 @@ class Store implements StateStore {
       const index = timeline.id === this.#timeline.id ? newest.get(name) : undefined;
       if (index === undefined) continue;
       const sealed = changes.sealedAt(index);
-      return sealed && { seq: changes.firstSeq + index, value: sealed.subarray(SEAL_BYTES) };
+      return sealed && { seq: changes.firstSeq + index, value: sealedContent(sealed) };
     }
     return other();
   }
@@ -524,33 +519,39 @@ class Store implements StateStore {
     return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
   }
 
-  #prepare({ scope, key, value, timeMs }: Change): PreparedChange {
-    const raw = rawKey(scope, key);
+  #assertStorable({ scope, key, value }: Change): void {
+    assertNames(scope, key);
     if (value !== null && value.length > this.#maxValueBytes)
       throw new LlmspellError(
         'VALUE_TOO_LARGE',
         `The value of "${printable(key)}" in scope "${printable(scope)}" has ${value.length} bytes; the limit is ${this.#maxValueBytes}.`,
       );
-    return { raw, value, timeMs };
   }
 
   /** Accepts all of them into one group: numbers them and makes them visible, without a pause between. */
-  async #record(changes: readonly PreparedChange[], lookup: Lookup): Promise<Written> {
+  async #record(changes: readonly Change[], lookup: Lookup): Promise<Written> {
     this.#assertWritable();
     const group = this.#queue.open;
-    let effective = 0;
+    const before = this.#seq;
     // One time for all, so that no moment lies between them.
     const nowMs = this.#clock.nowMs();
-    for (const { raw, value, timeMs = nowMs } of changes) {
-      if (value === null && lookup(raw) === undefined) continue;
+    let scope: Bytes | undefined;
+    let prefix: Bytes = NO_BYTES;
+    for (const change of changes) {
+      const { key, value, timeMs = nowMs } = change;
+      // Mostly the same as the one before.
+      if (change.scope !== scope) {
+        scope = change.scope;
+        prefix = scopePrefix(scope);
+      }
+      if (value === null && lookup(concat(prefix, key)) === undefined) continue;
       this.#timeMs = Math.max(this.#timeMs, timeMs);
       this.#seq++;
-      group.record(raw, this.#timeMs, value);
-      effective++;
+      group.record(prefix, key, this.#timeMs, value);
     }
     const seq = this.#seq;
-    if (effective > 0) await this.#queue.accepted(group);
-    return { seq, effective };
+    if (seq > before) await this.#queue.accepted(group);
+    return { seq, effective: seq - before };
   }
 
   /** The newest value of each key, sliced from the segment. */
@@ -597,6 +598,7 @@ class Store implements StateStore {
   }
 }
 
+const NO_BYTES: Bytes = new Uint8Array(0);
 const NO_CHANGES: AsyncIterable<readonly Change[]> = { [Symbol.asyncIterator]: async function* () {} };
 
 function restoredFrom(
@@ -611,18 +613,23 @@ function restoredFrom(
 type Lookup = (raw: Bytes) => StoredValue | undefined;
 
 function rawKey(scope: Bytes, key: Bytes): Bytes {
+  assertNames(scope, key);
+  return encodeKey(scope, key);
+}
+
+function assertNames(scope: Bytes, key: Bytes): void {
   assertName('scope', scope);
   assertName('key', key);
-  const raw = encodeKey(scope, key);
-  if (raw.length > MAX_KEY_BYTES)
-    throw new LlmspellError(
-      'KEY_INVALID',
-      `Scope and key together have ${raw.length} bytes; the limit is ${MAX_KEY_BYTES}.`,
-      {
-        hint: 'Use shorter names.',
-      },
-    );
-  return raw;
+  // Twice the scope is more than its escaped form and the separator.
+  const rawBytes = 2 * scope.length + 2 + key.length;
+  if (rawBytes <= MAX_KEY_BYTES) return;
+  throw new LlmspellError(
+    'KEY_INVALID',
+    `Key and twice the scope have ${rawBytes} bytes; the limit is ${MAX_KEY_BYTES}.`,
+    {
+      hint: 'Use shorter names.',
+    },
+  );
 }
 
 function assertName(what: 'scope' | 'key', name: Bytes): void {

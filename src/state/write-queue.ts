@@ -1,5 +1,5 @@
 import { type LlmspellError, toLlmspellError } from '../errors.js';
-import { type Bytes, latin1Of } from '../util/bytes.js';
+import type { Bytes } from '../util/bytes.js';
 import type { BackendOperation, Segment } from './backend.js';
 import type { Timeline } from './catalog.js';
 import { SegmentBuilder } from './history.js';
@@ -38,11 +38,13 @@ export class Group {
     this.done.catch(() => undefined);
   }
 
-  record(raw: Bytes, timeMs: number, value: Bytes | null): void {
-    this.newest.set(latin1Of(raw), this.changes.count);
+  /** `scope` is its prefix in the raw key. */
+  record(scope: Bytes, key: Bytes, timeMs: number, value: Bytes | null): void {
+    const index = this.changes.count;
     this.lastTimeMs = timeMs;
-    if (value === null) this.changes.delete(raw, timeMs);
-    else this.changes.put(raw, timeMs, value);
+    if (value === null) this.changes.delete(scope, key, timeMs);
+    else this.changes.put(scope, key, timeMs, value);
+    this.newest.set(this.changes.nameAt(index), index);
   }
 }
 
@@ -96,8 +98,12 @@ export class WriteQueue {
       this.#request(group, true);
       return await group.done;
     }
-    if (group.changes.sizeBytes >= GROUP_BYTES) this.#request(group, this.#options.durability === 'interval');
-    else this.#startTimer();
+    if (group.changes.sizeBytes < GROUP_BYTES) this.#startTimer();
+    else {
+      this.#request(group, this.#options.durability === 'interval');
+      // A group that went on growing while others are committed would outgrow the caches.
+      this.#closeOpen();
+    }
     while (this.#backlogBytes() > BACKLOG_BYTES) await this.#groups[0]!.done;
     if (this.#failure !== undefined) throw this.#failure;
   }
