@@ -53,6 +53,12 @@ export function allOf(prefix: Bytes): KeyBounds {
   return { gte: prefix, lt: end };
 }
 
+/** The reverse of {@link generationPrefix}, from a key of an entry. */
+export const generationOf = (key: Bytes): number => new DataView(key.buffer, key.byteOffset).getUint32(1);
+
+/** All documents of `setMeta`. */
+export const USER_TABLE: KeyBounds = { gte: Uint8Array.of(TABLE.user), lt: Uint8Array.of(TABLE.user + 1) };
+
 export function seal(name: Bytes, seq: number, content: Bytes): Bytes {
   const sealed = Buffer.allocUnsafe(SEAL_BYTES + content.length);
   const end = sealed.length - CRC_BYTES;
@@ -82,9 +88,14 @@ export function unsealEntry(raw: Bytes, sealed: Bytes): StoredValue {
 }
 
 function damagedEntry(raw: Bytes): LlmspellError {
-  const entry = decodeKey(raw);
-  const name = entry === undefined ? printable(raw) : `"${printable(entry.key)}" in scope "${printable(entry.scope)}"`;
+  const name = nameOfEntry(raw);
   return new LlmspellError('STATE_DAMAGED', `The stored value of ${name} is damaged: its checksum does not fit.`, {
     subject: name,
   });
+}
+
+/** A raw key for people. */
+export function nameOfEntry(raw: Bytes): string {
+  const entry = decodeKey(raw);
+  return entry === undefined ? printable(raw) : `"${printable(entry.key)}" in scope "${printable(entry.scope)}"`;
 }

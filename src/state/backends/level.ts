@@ -35,11 +35,14 @@ export interface LevelBackendOptions {
   directory: string;
   /** Of LevelDB's cache of uncompressed blocks. Default 64 MiB. */
   cacheBytes?: number;
+  /** Opens what {@link repairLevelFiles} left, whatever is missing of it. */
+  isSalvage?: boolean;
 }
 
 type Database = Level<Bytes, Bytes>;
 /** In Node `level` is `classic-level`; its declared type is what browsers have too. */
 type Compactable = Database & { compactRange(start: Bytes, end: Bytes): Promise<void> };
+type Repairer = { repair(location: string): Promise<void> };
 type DatabaseSnapshot = ReturnType<Database['snapshot']>;
 
 const WRITE_BUFFER_BYTES = 8 << 20;
@@ -62,10 +65,23 @@ const openDirectories = new Set<string>();
  * - where `CURRENT` or the log is missing it begins with an empty store, and records of the log that are damaged it leaves
  *   out: see `level-files.ts`.
  *
- * It does not verify checksums when it reads: the store keeps one with every value.
+ * It does not verify checksums when it reads: the store keeps one with every value. What no checksum of ours can notice is a
+ * flipped bit that hides an entry (in its key, in an index, in a filter): a full check of the store does (`check.ts`).
  */
 export function createLevelBackend(options: LevelBackendOptions): StateBackend {
   return new LevelBackend(options);
+}
+
+/**
+ * LevelDB's own repair of the files in `directory`: a new manifest over every table and log that can be read. What it cannot
+ * read it drops.
+ */
+export async function repairLevelFiles(directory: string): Promise<void> {
+  try {
+    await (Level as unknown as Repairer).repair(join(directory, 'db'));
+  } catch (error) {
+    throw levelError(error, directory);
+  }
 }
 
 class LevelView implements BackendView {
@@ -145,6 +161,7 @@ class LevelBackend extends LevelView implements StateBackend {
   readonly kind = 'level';
   readonly persistent = true;
   readonly #cacheBytes: number;
+  readonly #isSalvage: boolean;
   #open: Database | undefined;
   #registered: string | undefined;
   /** The end of the line of commits. */
@@ -157,8 +174,9 @@ class LevelBackend extends LevelView implements StateBackend {
   /** Where there are unsynced commits: the log file that was written before the first of them. */
   #unsyncedFromLog: string | undefined;
 
-  constructor({ directory, cacheBytes = 64 << 20 }: LevelBackendOptions) {
+  constructor({ directory, cacheBytes = 64 << 20, isSalvage = false }: LevelBackendOptions) {
     super(directory);
+    this.#isSalvage = isSalvage;
     this.#cacheBytes = cacheBytes;
   }
 
@@ -185,7 +203,7 @@ class LevelBackend extends LevelView implements StateBackend {
 
   async #openDatabase(): Promise<void> {
     const holder = await readHolder(this.directory);
-    const isNew = await checkFiles(this.directory, holder !== undefined);
+    const isNew = !this.#isSalvage && (await checkFiles(this.directory, holder !== undefined));
     const database: Database = new Level(join(this.directory, 'db'), {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -195,7 +213,7 @@ class LevelBackend extends LevelView implements StateBackend {
     await database.open();
     this.#open = database;
     if (isNew) await database.put(FORMAT_KEY, formatMark(0), { sync: true });
-    await this.#checkContent(holder);
+    if (!this.#isSalvage) await this.#checkContent(holder);
     await writeHolder(this.directory);
     this.#isSound = true;
   }
