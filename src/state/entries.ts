@@ -1,7 +1,7 @@
 import { type Bytes, compareBytes } from '../util/bytes.js';
 import type { BackendView, KeyRange } from './backend.js';
 import { decodeKey, encodeKey, prefixEnd, scopePrefix } from './key.js';
-import { concat, PREFIX_BYTES, unsealEntry } from './layout.js';
+import { concat, PREFIX_BYTES, readError, unsealEntry } from './layout.js';
 import type { ListOptions, RawEntry, StoredValue } from './types.js';
 
 export interface SealedEntry extends RawEntry {
@@ -23,8 +23,12 @@ export interface EntrySource {
 export function entriesUnder(view: BackendView, prefix: Bytes): EntrySource {
   return {
     get: async (raw) => {
-      const sealed = await view.get(concat(prefix, raw));
-      return sealed === undefined ? undefined : unsealEntry(raw, sealed);
+      try {
+        const sealed = await view.get(concat(prefix, raw));
+        return sealed === undefined ? undefined : unsealEntry(raw, sealed);
+      } catch (error) {
+        throw readError(error, raw);
+      }
     },
     iterate: async function* (range) {
       for await (const page of view.iterate(under(prefix, range)))

@@ -94,6 +94,17 @@ function damagedEntry(raw: Bytes): LlmspellError {
   });
 }
 
+/** The error of a read, telling which entry was to be read where the backend found damage. */
+export function readError(error: unknown, raw: Bytes): unknown {
+  if (!(error instanceof LlmspellError) || error.code !== 'STATE_DAMAGED') return error;
+  const name = nameOfEntry(raw);
+  if (error.subject === name) return error;
+  return new LlmspellError('STATE_DAMAGED', `The stored value of ${name} cannot be read. ${error.message}`, {
+    subject: name,
+    cause: error,
+  });
+}
+
 /** A raw key for people. */
 export function nameOfEntry(raw: Bytes): string {
   const entry = decodeKey(raw);

@@ -24,6 +24,7 @@ import {
   floorPrefix,
   generationPrefix,
   PREFIX_BYTES,
+  readError,
   seal,
   sealedContent,
   unseal,
@@ -490,14 +491,20 @@ class Store implements StateStore {
 
   #lookup(raw: Bytes): StoredValue | undefined {
     return this.#pendingOr(raw, () => {
-      const sealed = this.#backend.getSync!(concat(this.#prefix, raw));
-      return sealed && this.#unseal(raw, sealed);
+      try {
+        return this.#unseal(raw, this.#backend.getSync!(concat(this.#prefix, raw)));
+      } catch (error) {
+        throw readError(error, raw);
+      }
     });
   }
 
   async #fetch(raw: Bytes): Promise<StoredValue | undefined> {
-    const sealed = await this.#backend.get(concat(this.#prefix, raw));
-    return sealed && this.#unseal(raw, sealed);
+    try {
+      return this.#unseal(raw, await this.#backend.get(concat(this.#prefix, raw)));
+    } catch (error) {
+      throw readError(error, raw);
+    }
   }
 
   /** The newest value accepted and not yet committed, or else what `other` finds. */
@@ -513,7 +520,8 @@ class Store implements StateStore {
   }
 
   /** What a generation was filled with counts as written when it became the live one. */
-  #unseal(raw: Bytes, sealed: Bytes): StoredValue {
+  #unseal(raw: Bytes, sealed: Bytes | undefined): StoredValue | undefined {
+    if (sealed === undefined) return undefined;
     const entry = unsealEntry(raw, sealed);
     const { startSeq } = this.#timeline;
     return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
