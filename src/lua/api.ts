@@ -33,6 +33,8 @@ export interface LuaApi {
   lua_tolstring(L: Pointer, index: number, length: Pointer): Pointer;
   lua_topointer(L: Pointer, index: number): Pointer;
   lua_touserdata(L: Pointer, index: number): Pointer;
+  /** Pushes the upvalue and returns its name; 0, and nothing pushed, where there is none. */
+  lua_getupvalue(L: Pointer, index: number, n: number): Pointer;
   lua_tothread(L: Pointer, index: number): Pointer;
   /** The function's index in the function table; 0 where it is no C function. */
   lua_tocfunction(L: Pointer, index: number): number;

@@ -19,6 +19,8 @@ export interface OpenFile {
 }
 
 const BUFFER_BYTES = 64 * 1024;
+/** What is at least as long goes past the buffer. */
+const DIRECT_BYTES = 16 * 1024;
 /** Allocating 64 kB for each open made opening and closing slow; a few buffers are kept for the next file. */
 const KEPT_BUFFERS = 16;
 const pool: Uint8Array[] = [];
@@ -45,7 +47,7 @@ export class DiskFile implements OpenFile {
   read(into: Uint8Array): number {
     this.flush();
     if (this.#start === this.#end) {
-      if (into.length >= BUFFER_BYTES) return this.#readAhead(into);
+      if (into.length >= DIRECT_BYTES) return this.#readDirectly(into);
       const buffer = this.#acquire();
       this.#start = 0;
       this.#end = readSync(this.#fd, buffer, 0, buffer.length, this.#position);
@@ -57,23 +59,22 @@ export class DiskFile implements OpenFile {
     return n;
   }
 
-  #readAhead(into: Uint8Array): number {
+  #readDirectly(into: Uint8Array): number {
     const n = readSync(this.#fd, into, 0, into.length, this.#position);
     this.#position += n;
     return n;
   }
 
   write(memory: Uint8Array, start: number, end: number, through: boolean): void {
-    const buffer = this.#acquire();
     const length = end - start;
     if (!this.#writing) this.#start = this.#end = 0;
     this.#writing = true;
-    if (this.#end + length > buffer.length) this.#writeOut();
-    if (length > buffer.length) {
-      this.#writeAll(memory.subarray(start, end));
+    if (this.#end + length > BUFFER_BYTES) this.#writeOut();
+    if (this.#end === 0 && (through || length >= DIRECT_BYTES)) {
+      this.#writeAll(memory, start, end);
       return;
     }
-    copyBytes(memory, start, end, buffer, this.#end);
+    copyBytes(memory, start, end, this.#acquire(), this.#end);
     this.#end += length;
     this.#position += length;
     if (through) this.#writeOut();
@@ -111,20 +112,21 @@ export class DiskFile implements OpenFile {
   }
 
   #writeOut(): void {
-    const pending = this.#buffer!.subarray(0, this.#end);
+    const pending = this.#end;
+    if (pending === 0) return;
     // Emptied first: what could not be written is lost and reported, not tried again at every later call.
-    this.#position -= this.#end;
+    this.#position -= pending;
     this.#end = 0;
-    this.#writeAll(pending);
+    this.#writeAll(this.#buffer!, 0, pending);
   }
 
-  #writeAll(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      const n = writeSync(this.#fd, bytes, done, bytes.length - done, this.#append ? null : this.#position);
-      done += n;
+  #writeAll(bytes: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; ) {
+      const n = writeSync(this.#fd, bytes, at, end - at, this.#append ? null : this.#position);
+      at += n;
       this.#position += n;
     }
-    if (this.#append && bytes.length > 0) this.#position = fstatSync(this.#fd).size;
+    if (this.#append) this.#position = fstatSync(this.#fd).size;
   }
 }
 

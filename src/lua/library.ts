@@ -35,6 +35,19 @@ export class Library {
     this.set(library, name, make(this.original(library, name)));
   }
 
+  /** The same for a method of files. */
+  wrapMethod(name: string, make: (original: HostFunction) => HostFunction): void {
+    const { lua } = this.#vm;
+    this.#push('io');
+    lua.lua_getfield(this.#L, -1, this.#vm.cstring('stdout'));
+    lua.luaL_getmetafield(this.#L, -1, this.#vm.cstring('__index'));
+    lua.lua_getfield(this.#L, -1, this.#vm.cstring(name));
+    const original = this.#vm.tableFunction(lua.lua_tocfunction(this.#L, -1));
+    this.#vm.pushFunction(this.#L, make(original));
+    lua.lua_setfield(this.#L, -3, this.#vm.cstring(name));
+    lua.lua_settop(this.#L, -5);
+  }
+
   /** Removes some functions, or the whole library, also from `package.loaded`. */
   remove(library: string, names: readonly string[] | true): void {
     if (names === true) this.run(`local name = ... _G[name], package.loaded[name] = nil, nil`, library);

@@ -7,6 +7,7 @@ import { guardDebug } from './debug-guard.js';
 import { isErrno } from './errno.js';
 import type { HostFs } from './hostfs.js';
 import { Library } from './library.js';
+import { quickenLines } from './lines.js';
 import { Processes, refusedProcess } from './processes.js';
 import type { HostFunction, LuaVm } from './vm.js';
 
@@ -47,6 +48,7 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
       library.set('os', 'execute', processes.execute);
       library.set('io', 'popen', processes.popen(library.original('io', 'open')));
     }
+    quickenLines(vm, library);
     guardDebug(vm, library);
     library.run(PACKAGE);
     if (options.level === 'safe') for (const [name, fields] of Object.entries(NOT_SAFE)) library.remove(name, fields);

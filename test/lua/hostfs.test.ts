@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { noFiles } from '../../src/lua/file-access.js';
+import { Library } from '../../src/lua/library.js';
+import { quickenLines } from '../../src/lua/lines.js';
+import type { LuaVm } from '../../src/lua/vm.js';
 import { type MachineOptions, runLua } from './support/machine.js';
 
 let dir: string;
@@ -77,6 +80,25 @@ describe('io on real files', () => {
       local parts = {} for part in io.lines(dir .. '/big', 70000) do parts[#parts + 1] = part end
       assert(table.concat(parts) == whole)`);
     expect(file('big').length).toBe(1_288_895);
+  });
+
+  it('iterates over lines of every length, from the buffer and across it, as it does without the fast path', async () => {
+    const install = (vm: LuaVm) => vm.setUp((L) => quickenLines(vm, new Library(vm, L)));
+    const source = `
+      local text = {} for i = 0, 3000 do text[#text + 1] = ('x'):rep(i % 1100) .. (i % 7 == 0 and '\\r\\0' or '') end
+      text = table.concat(text, '\\n')
+      for _, whole in ipairs { text, text .. '\\n', '', '\\n', '\\n\\n', 'no end' } do
+        local f = io.open(dir .. '/l', 'w') f:write(whole) f:close()
+        local lines, bytes, last = 0, 0, nil
+        for line in io.lines(dir .. '/l') do lines, bytes, last = lines + 1, bytes + #line, line end
+        local f = io.open(dir .. '/l') f:read(1)
+        local n = 0 for line in f:lines() do n = n + #line if n > 10 then break end end
+        print(lines, bytes, last and #last, n, f:read('n'), f:seek())
+        f:close()
+      end
+      local next_line = io.lines(dir .. '/l') print(next_line(), next_line(), pcall(next_line))
+      local f = io.open(dir .. '/l') local iterate = f:lines('L', 1) print(iterate()) f:close() print(pcall(iterate))`;
+    expect(await lua(source, { install })).toBe(await lua(source));
   });
 
   it('keeps what was written when the script ends without closing', async () => {
