@@ -26,10 +26,8 @@ import {
 } from './archive-metadata.js';
 import { codecOf } from './compression.js';
 import { archiveKeyFor, frameCipher } from './encryption.js';
+import { HeldEnds } from './held-ends.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveSource, EncryptionKey } from './types.js';
-
-/** Header and details together are mostly smaller, so one read gets both. */
-const HEAD_READ_BYTES = 4096;
 
 /** What stands in the clear at both ends of an archive. */
 export interface Ends {
@@ -56,9 +54,10 @@ export interface OpenedEnds {
  */
 export function readArchiveInfo(source: ArchiveSource, options: ArchiveOptions = {}): Promise<ArchiveInfo> {
   return namingDamage(source.name, async () => {
-    const ends = await readEnds(source);
+    const held = new HeldEnds(source);
+    const ends = await readEnds(held);
     try {
-      return (await openEnds(source, ends, options.key)).info;
+      return (await openEnds(held, ends, options.key)).info;
     } catch (error) {
       if (!(error instanceof LlmspellError && error.code === 'BACKUP_KEY')) throw error;
       return infoOf(ends.header, undefined, fileOf(source, ends.footer));
@@ -77,10 +76,9 @@ export async function readHeader(source: ArchiveSource): Promise<Omit<Ends, 'foo
 
 async function readHead(source: ArchiveSource): Promise<Buffer> {
   if (source.sizeBytes < PREAMBLE_BYTES + FOOTER_BYTES) throw new Damage(`it has only ${source.sizeBytes} bytes`);
-  const start = asBuffer(await source.read(0, Math.min(HEAD_READ_BYTES, source.sizeBytes)));
-  const length = headerLength(start);
+  const length = headerLength(asBuffer(await source.read(0, PREAMBLE_BYTES)));
   if (length > source.sizeBytes) throw new Damage('its header is cut short');
-  return length <= start.length ? start.subarray(0, length) : asBuffer(await source.read(0, length));
+  return asBuffer(await source.read(0, length));
 }
 
 export async function readFooter(source: ArchiveSource): Promise<Footer> {

@@ -8,6 +8,7 @@ import { type OpenedEnds, openEnds, readEnds, readFrame } from './archive-ends.j
 import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } from './archive-format.js';
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
 import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './archive-records.js';
+import { HeldEnds } from './held-ends.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
 
 /** Chunks read and decompressed at once. */
@@ -19,7 +20,8 @@ const IN_FLIGHT = 4;
  */
 export function openArchive(source: ArchiveSource, options: ArchiveOptions = {}): Promise<ArchiveReader> {
   return namingDamage(source.name, async () => {
-    const ends = await openEnds(source, await readEnds(source), options.key);
+    const held = new HeldEnds(source);
+    const ends = await openEnds(held, await readEnds(held), options.key);
     return new Reader(source, ends, options);
   });
 }

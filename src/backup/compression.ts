@@ -59,7 +59,7 @@ interface ZstdModule {
 
 function zstd(level: number): Codec {
   // The package's own index.js drops the level; its bindings take it.
-  const module = native<ZstdModule>('zstd', '@mongodb-js/zstd/bindings.js');
+  const module = native<ZstdModule>('zstd', () => require('@mongodb-js/zstd/bindings.js'));
   return {
     compress: (raw) => module.compress(raw, level),
     async decompress(packed, rawLength) {
@@ -75,7 +75,7 @@ interface Lz4Module {
 }
 
 function lz4(): Codec {
-  const module = native<Lz4Module>('lz4', 'lz4-napi');
+  const module = native<Lz4Module>('lz4', () => require('lz4-napi'));
   return {
     compress: (raw) => module.compress(raw),
     async decompress(packed, rawLength) {
@@ -89,9 +89,10 @@ function lz4(): Codec {
 
 const require = createRequire(import.meta.url);
 
-function native<T>(name: string, specifier: string): T {
+/** Loaded when an archive needs it and not before: the start of a script does not wait for it. */
+function native<T>(name: string, load: () => T): T {
   try {
-    return require(specifier) as T;
+    return load();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new LlmspellError('BACKUP_FAILED', `The ${name} module does not load on this machine: ${reason}.`, {

@@ -16,6 +16,7 @@ export class MemorySource implements ArchiveSource {
   readonly name = 'test.lsb';
   readonly bytes: Buffer;
   bytesRead = 0;
+  reads = 0;
   closed = false;
 
   constructor(bytes: Uint8Array) {
@@ -29,6 +30,7 @@ export class MemorySource implements ArchiveSource {
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (offset + length > this.bytes.length)
       throw new LlmspellError('BACKUP_DAMAGED', 'The file is shorter than that.');
+    this.reads++;
     this.bytesRead += length;
     return this.bytes.subarray(offset, offset + length);
   }
