@@ -19,12 +19,14 @@ async function read(bytes: Uint8Array, options = {}): Promise<unknown> {
 
 const verify = (bytes: Uint8Array, options = {}) => verifyArchive(new MemorySource(bytes), options);
 
+const WAYS = [
+  { what: 'in the clear', options: {} },
+  { what: 'encrypted', options: { key: RAW_KEY } },
+];
+
 describe.each(CODECS)('an archive compressed with %s', (type) => {
-  describe.each([
-    { what: 'in the clear', options: {} },
-    { what: 'encrypted', options: { key: RAW_KEY } },
-  ])('$what', ({ options }) => {
-    const entries = manyEntries(6, 60);
+  describe.each(WAYS)('$what', ({ options }) => {
+    const entries = manyEntries(4, 50);
     let good: Buffer;
 
     beforeAll(async () => {
@@ -45,18 +47,20 @@ describe.each(CODECS)('an archive compressed with %s', (type) => {
         expect(report.integrityValid, `byte ${at} of ${good.length}`).toBe(false);
         expect(report.checksumValid, `byte ${at} of ${good.length}`).toBe(false);
         const result = await read(bad, options);
-        if (typeof result === 'string') expect(['BACKUP_DAMAGED']).toContain(result);
+        if (typeof result === 'string') expect(result).toBe('BACKUP_DAMAGED');
         else expect(result).toEqual(comparable(entries));
       }
     });
-
-    it('is found damaged wherever it is cut, and never gives entries', async () => {
-      for (let length = 0; length < good.length; length++) {
-        const bad = good.subarray(0, length);
-        const report = await verify(bad, options);
-        expect(report.integrityValid, `${length} of ${good.length} bytes`).toBe(false);
-        expect(await read(bad, options), `${length} of ${good.length} bytes`).toBe('BACKUP_DAMAGED');
-      }
-    });
   });
+});
+
+// Where an archive is cut has nothing to do with its codec.
+it.each(WAYS)('an archive $what is found damaged wherever it is cut, and never gives entries', async ({ options }) => {
+  const { bytes } = await writeFull(manyEntries(4, 50), {}, options);
+  for (let length = 0; length < bytes.length; length++) {
+    const bad = bytes.subarray(0, length);
+    const report = await verify(bad, options);
+    expect(report.integrityValid, `${length} of ${bytes.length} bytes`).toBe(false);
+    expect(await read(bad, options), `${length} of ${bytes.length} bytes`).toBe('BACKUP_DAMAGED');
+  }
 });

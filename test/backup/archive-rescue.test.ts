@@ -34,12 +34,12 @@ const offsetsOfChunks = (bytes: Buffer): number[] => {
   return offsets;
 };
 
-const isSubset = (part: unknown[], whole: readonly RawEntry[]) => {
-  const all = new Set(comparable(whole).map((it) => JSON.stringify(it)));
-  return part.every((it) => all.has(JSON.stringify(it)));
-};
+const texts = (records: readonly unknown[]) => records.map((it) => JSON.stringify(it));
+const setOf = (all: readonly RawEntry[]) => new Set(texts(comparable(all)));
+const isSubset = (part: unknown[], whole: ReadonlySet<string>) => texts(part).every((it) => whole.has(it));
 
-const entries = manyEntries(12_000, 300);
+const entries = manyEntries(8000, 300);
+const all = setOf(entries);
 
 describe.each([
   { what: 'in the clear', options: {} },
@@ -58,7 +58,7 @@ describe.each([
     const lost = entries.length - records.length;
     expect(lost).toBeGreaterThan(1000);
     expect(lost / entries.length).toBeLessThan((1.5 * (third! - first!)) / bytes.length);
-    expect(isSubset(records, entries)).toBe(true);
+    expect(isSubset(records, all)).toBe(true);
     expect(problems).toEqual([expect.stringContaining('chunk 2'), expect.stringContaining('SHA-256')]);
   });
 
@@ -68,7 +68,7 @@ describe.each([
     bytes.fill(0x4c, second! + 500, third! + 500);
     const { records, problems } = await rescue(bytes, options);
     expect(records.length).toBeGreaterThan(entries.length / 2);
-    expect(isSubset(records, entries)).toBe(true);
+    expect(isSubset(records, all)).toBe(true);
     expect(problems.join('\n')).toMatch(/are not what was written|chunk 2/);
     expect(problems.join('\n')).toMatch(/missing/);
   });
@@ -90,7 +90,7 @@ describe.each([
     const { bytes } = await writeFull(entries, {}, options);
     const { records, problems } = await rescue(bytes.subarray(0, bytes.length / 2), options);
     expect(records.length).toBeGreaterThan(entries.length / 4);
-    expect(isSubset(records, entries)).toBe(true);
+    expect(isSubset(records, all)).toBe(true);
     expect(problems[0]).toMatch(/cut short/);
   });
 
@@ -103,7 +103,7 @@ describe.each([
       bad[offset + 30]! ^= 1;
       const { records } = await rescue(bad, options);
       expect(records.length).toBeLessThan(3);
-      expect(isSubset(records, [around[0]!, around[2]!])).toBe(true);
+      expect(isSubset(records, setOf([around[0]!, around[2]!]))).toBe(true);
     }
   });
 });
