@@ -3,7 +3,8 @@ import { LlmspellError } from '../errors.js';
 import { utf8 } from '../util/bytes.js';
 import type { LuaApi, Pointer } from './api.js';
 import { MULTIPLE_RESULTS, STATUS } from './api.js';
-import { asWasmFunction, asWasmHook, type WasmModule, webAssembly } from './wasm.js';
+import { compileModule } from './module.js';
+import { asWasmFunction, asWasmHook, webAssembly } from './wasm.js';
 
 /** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
 export type VmImports = Record<string, Record<string, (...args: never[]) => unknown>>;
@@ -287,28 +288,26 @@ interface Wasmoon {
 
 let loading: Promise<unknown> = Promise.resolve();
 
-/**
- * A fresh machine in an instance of its own, with a bare state: no libraries, no globals.
- *
- * @param patches run in order over the imports before the module is instantiated
- * @param compiled the module compiled elsewhere; without it, it is compiled here
- */
-export function createVm(patches: readonly ImportPatch[], compiled?: WasmModule): Promise<LuaVm> {
+/** A fresh machine in an instance of its own, with a bare state: no libraries, no globals. The patches run in order. */
+export function createVm(patches: readonly ImportPatch[]): Promise<LuaVm> {
   // One at a time: while a module loads, the thread's `WebAssembly.instantiate` is replaced.
-  const next = loading.then(() => load(patches, compiled));
+  const next = loading.then(() => load(patches));
   loading = next.catch(() => undefined);
   return next;
 }
 
-async function load(patches: readonly ImportPatch[], compiled: WasmModule | undefined): Promise<LuaVm> {
-  // `require` takes 6 ms where `import` of the same file takes 32.
-  const { LuaFactory } = createRequire(import.meta.url)('wasmoon') as Wasmoon;
+/** wasmoon's own code. (`require` takes 6 ms where `import` of the same file takes 32.) */
+export const loadLoader = (): Wasmoon => createRequire(import.meta.url)('wasmoon') as Wasmoon;
+
+async function load(patches: readonly ImportPatch[]): Promise<LuaVm> {
+  const compiled = compileModule();
+  const { LuaFactory } = loadLoader();
+  const module = await compiled;
   const vm = new LuaVm();
   const original = webAssembly.instantiate;
-  webAssembly.instantiate = async (source, imports) => {
+  webAssembly.instantiate = async (_source, imports) => {
     patchBasics(imports as VmImports, vm);
     for (const patch of patches) patch(imports as VmImports, vm);
-    const module = compiled ?? (await webAssembly.compile(source as Uint8Array));
     const instance = new webAssembly.Instance(module, imports as object);
     vm.connect(instance.exports as unknown as LuaApi);
     return { module, instance };

@@ -24,6 +24,8 @@ import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 import { utf8 } from '../util/bytes.js';
 
+export { loadLoader } from '../lua/vm.js';
+
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */
   run(request: RunRequest): RunReport;
