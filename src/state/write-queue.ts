@@ -8,7 +8,7 @@ import type { Durability } from './types.js';
 /** A group is committed when it has grown to this, whatever the time. */
 const GROUP_BYTES = 1 << 20;
 /** Writers wait while this much is accepted and not yet committed. */
-const BACKLOG_BYTES = 16 << 20;
+const BACKLOG_BYTES = 8 << 20;
 
 /** Changes that are committed together: accepted, visible to readers, not yet in the backend. */
 export class Group {

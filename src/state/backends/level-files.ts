@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, LlmspellError } from '../../errors.js';
 
@@ -36,6 +36,14 @@ export async function checkFiles(directory: string, wasOpenedBefore: boolean): P
 export async function newestLog(directory: string): Promise<string> {
   const logs = (await list(join(directory, 'db'))).filter((name) => LOG.test(name));
   return logs.reduce((a, b) => (Number.parseInt(a, 10) > Number.parseInt(b, 10) ? a : b), '');
+}
+
+/** Of the logs together: what the next open has to read and to write again. */
+export async function logBytes(directory: string): Promise<number> {
+  const database = join(directory, 'db');
+  const logs = (await list(database)).filter((name) => LOG.test(name));
+  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(database, name))).size));
+  return sizes.reduce((a, b) => a + b, 0);
 }
 
 const missing = (path: string): LlmspellError =>

@@ -14,7 +14,7 @@ import type {
   StateBackend,
 } from '../backend.js';
 import { isLocked, levelError, lockedError } from './level-errors.js';
-import { checkFiles, damagedLog, hasDroppedRecords, newestLog } from './level-files.js';
+import { checkFiles, damagedLog, hasDroppedRecords, logBytes, newestLog } from './level-files.js';
 import { type Holder, readHolder, writeHolder } from './level-holder.js';
 import {
   entryKey,
@@ -46,6 +46,7 @@ type Repairer = { repair(location: string): Promise<void> };
 type DatabaseSnapshot = ReturnType<Database['snapshot']>;
 
 const WRITE_BUFFER_BYTES = 8 << 20;
+const LONG_LOG_BYTES = 1 << 20;
 /** Page limits: small enough that making a page's buffers does not hold up a writer on the same thread for long. */
 const PAGE_ENTRIES = 500;
 const PAGE_BYTES = 256 << 10;
@@ -252,7 +253,7 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   override async close(): Promise<void> {
-    const isClean = await this.#inLine(() => this.#syncAll());
+    const isClean = await this.#inLine(() => this.#settle());
     const database = this.#open;
     this.#open = undefined;
     if (database !== undefined) await this.guard(() => database.close());
@@ -261,13 +262,20 @@ class LevelBackend extends LevelView implements StateBackend {
     this.#registered = undefined;
   }
 
-  /** Whether everything committed is on disk now. */
-  async #syncAll(): Promise<boolean> {
+  /** Whether everything committed is on disk now, in a place that is quick to open. */
+  async #settle(): Promise<boolean> {
     if (!this.#isSound || this.#failure !== undefined) return false;
     this.#isSound = false;
     if (this.#unsyncedFromLog !== undefined)
       await this.#write(this.database.batch().put(FORMAT_KEY, formatMark(this.#commits)), true);
+    // Once here instead of at every open until then: an open takes as long as the log is.
+    if ((await logBytes(this.directory)) > LONG_LOG_BYTES) await this.#emptyWriteBuffer();
     return true;
+  }
+
+  /** Into a table, which LevelDB syncs. A range below every key: nothing else is compacted. */
+  async #emptyWriteBuffer(): Promise<void> {
+    await (this.database as Compactable).compactRange(FORMAT_KEY, FORMAT_KEY);
   }
 
   getSync(key: Bytes): Bytes | undefined {
@@ -306,8 +314,7 @@ class LevelBackend extends LevelView implements StateBackend {
   async #syncOlderLogs(): Promise<void> {
     const from = this.#unsyncedFromLog;
     this.#unsyncedFromLog = undefined;
-    if (from !== undefined && from !== (await newestLog(this.directory)))
-      await (this.database as Compactable).compactRange(FORMAT_KEY, FORMAT_KEY);
+    if (from !== undefined && from !== (await newestLog(this.directory))) await this.#emptyWriteBuffer();
   }
 
   async #inLine<T>(operation: () => Promise<T>): Promise<T> {
