@@ -29,6 +29,7 @@ import {
   segmentsUpTo,
   toLevelBounds,
 } from './level-keys.js';
+import { LevelScanner } from './level-scanner.js';
 
 export interface LevelBackendOptions {
   /** Made where it is missing, with mode 0700. Holds `db/` (LevelDB's files) and `holder.json`. */
@@ -41,12 +42,18 @@ export interface LevelBackendOptions {
 
 type Database = Level<Bytes, Bytes>;
 /** In Node `level` is `classic-level`; its declared type is what browsers have too. */
-type Compactable = Database & { compactRange(start: Bytes, end: Bytes): Promise<void> };
+type Compactable = Database & {
+  compactRange(start: Bytes, end: Bytes): Promise<void>;
+  approximateSize(start: Bytes, end: Bytes): Promise<number>;
+};
 type Repairer = { repair(location: string): Promise<void> };
 type DatabaseSnapshot = ReturnType<Database['snapshot']>;
 
 const WRITE_BUFFER_BYTES = 8 << 20;
 const LONG_LOG_BYTES = 1 << 20;
+/** From this size on, snapshots are read on a thread of their own, which takes some 50 ms to start. */
+const SCANNER_FROM_BYTES = 8 << 20;
+const ABOVE_ALL: Bytes = new Uint8Array(16).fill(0xff);
 /** Page limits: small enough that making a page's buffers does not hold up a writer on the same thread for long. */
 const PAGE_ENTRIES = 500;
 const PAGE_BYTES = 256 << 10;
@@ -85,15 +92,23 @@ export async function repairLevelFiles(directory: string): Promise<void> {
   }
 }
 
+/** A snapshot that the scanning thread took at the same moment. */
+interface Scan {
+  scanner: LevelScanner;
+  snapshot: number;
+}
+
 class LevelView implements BackendView {
   protected readonly directory: string;
   readonly #database: Database | undefined;
   readonly #snapshot: DatabaseSnapshot | undefined;
+  readonly #scan: Scan | undefined;
 
-  constructor(directory: string, database?: Database, snapshot?: DatabaseSnapshot) {
+  constructor(directory: string, database?: Database, snapshot?: DatabaseSnapshot, scan?: Scan) {
     this.directory = directory;
     this.#database = database;
     this.#snapshot = snapshot;
+    this.#scan = scan;
   }
 
   protected get database(): Database {
@@ -124,9 +139,15 @@ class LevelView implements BackendView {
 
   async close(): Promise<void> {
     await this.#snapshot?.close();
+    await this.#scan?.scanner.release(this.#scan.snapshot);
   }
 
-  protected async *pages({ keysOnly, ...range }: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
+  protected pages(range: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
+    const isLong = this.#scan !== undefined && range.limit === undefined;
+    return isLong ? this.#scan.scanner.pages(this.#scan.snapshot, range) : this.#pagesHere(range);
+  }
+
+  async *#pagesHere({ keysOnly, ...range }: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
     const iterator = this.database.iterator({
       ...range,
       ...this.#at(),
@@ -164,6 +185,7 @@ class LevelBackend extends LevelView implements StateBackend {
   readonly #cacheBytes: number;
   readonly #isSalvage: boolean;
   #open: Database | undefined;
+  #scanner: LevelScanner | undefined;
   #registered: string | undefined;
   /** The end of the line of commits. */
   #line: Promise<unknown> = Promise.resolve();
@@ -210,6 +232,8 @@ class LevelBackend extends LevelView implements StateBackend {
       valueEncoding: 'view',
       cacheSize: this.#cacheBytes,
       writeBufferSize: WRITE_BUFFER_BYTES,
+      // The scanning thread opens it too.
+      multithreading: true,
     });
     await database.open();
     this.#open = database;
@@ -254,6 +278,9 @@ class LevelBackend extends LevelView implements StateBackend {
 
   override async close(): Promise<void> {
     const isClean = await this.#inLine(() => this.#settle());
+    // Its handle keeps LevelDB open, too.
+    await this.#scanner?.close();
+    this.#scanner = undefined;
     const database = this.#open;
     this.#open = undefined;
     if (database !== undefined) await this.guard(() => database.close());
@@ -324,8 +351,20 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   async snapshot(): Promise<BackendSnapshot> {
-    // Awaits the commits called before, which the snapshot must show.
-    return await this.#inLine(async () => new LevelView(this.directory, this.database, this.database.snapshot()));
+    const isLarge = (await this.#tableBytes()) > SCANNER_FROM_BYTES;
+    if (isLarge) this.#scanner ??= new LevelScanner(this.directory);
+    const scanner = this.#scanner;
+    // In line: it shows the commits called before, and both threads see the same ones.
+    return await this.#inLine(async () => {
+      const snapshot = this.database.snapshot();
+      const scan = scanner && { scanner, snapshot: await scanner.snapshot() };
+      return new LevelView(this.directory, this.database, snapshot, scan);
+    });
+  }
+
+  /** Roughly, and without what is in the write buffer. */
+  async #tableBytes(): Promise<number> {
+    return await this.guard(() => (this.database as Compactable).approximateSize(FORMAT_KEY, ABOVE_ALL));
   }
 
   async trimChanges(seq: number): Promise<number> {

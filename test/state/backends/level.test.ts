@@ -7,6 +7,7 @@ import { Level } from 'level';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLevelBackend } from '../../../src/state/backends/level.js';
 import { checkState } from '../../../src/state/check.js';
+import { decodeKey } from '../../../src/state/key.js';
 import { openStore } from '../../../src/state/store.js';
 import type { StateStore } from '../../../src/state/types.js';
 import { utf8 } from '../../../src/util/bytes.js';
@@ -191,6 +192,37 @@ test('a flipped bit anywhere in the log of a closed store is noticed when it is 
     });
     await expect(open(directory)).rejects.toMatchObject({ code: 'STATE_DAMAGED' });
   }
+});
+
+test('a snapshot of a large store, read on a thread of its own, holds still and is whole', async () => {
+  const directory = join(await temporaryDirectory(), 'state');
+  const store = await open(directory);
+  const value = (i: number) => Buffer.concat(Array.from({ length: 100 }, (_, n) => utf8(textFor(i * 100 + n))));
+  const count = 1500;
+  for (let i = 0; i < count; i++) await store.write([{ scope: s, key: utf8(`${i}`), value: value(i) }]);
+  const snapshot = await store.snapshot();
+  const seen = new Set<number>();
+  for await (const page of snapshot.entries()) {
+    for (const { key, value: found } of page) {
+      const i = Number(Buffer.from(decodeKey(key)!.key).toString());
+      expect(Buffer.compare(found, value(i))).toBe(0);
+      seen.add(i);
+    }
+    await put(store, `${count - 1}`, 'changed meanwhile');
+    await store.flush();
+  }
+  expect(seen.size).toBe(count);
+  expect((await changesOf(snapshot)).length).toBe(count);
+  for await (const page of snapshot.entries([s])) {
+    expect(page.length).toBeGreaterThan(0);
+    break;
+  }
+  expect(await snapshot.list(s)).toHaveLength(count);
+  await snapshot.close();
+  await store.close();
+  const again = await open(directory);
+  expect(await read(again, `${count - 1}`)).toBe('changed meanwhile');
+  await again.close();
 });
 
 test('a damaged history names the changes it is about, and the state stays readable', async () => {
