@@ -1,7 +1,8 @@
-import pico from 'picocolors';
+import { createRequire } from 'node:module';
 import { LlmspellError, type PlainError, toLlmspellError, toPlainError } from '../errors.js';
 
-export type Style = ReturnType<typeof pico.createColors>;
+type Picocolors = typeof import('picocolors');
+export type Style = ReturnType<Picocolors['createColors']>;
 
 export interface OutputOptions {
   json: boolean;
@@ -65,7 +66,9 @@ export class Output {
   }
 
   #style(stream: NodeJS.WriteStream): Style {
-    return pico.createColors(this.#options.color && isInteractive(stream, this.#options.env));
+    // Importing a CommonJS module costs 6 ms before its first line; a script that prints by itself needs no colours.
+    const { createColors } = createRequire(import.meta.url)('picocolors') as Picocolors;
+    return createColors(this.#options.color && isInteractive(stream, this.#options.env));
   }
 }
 

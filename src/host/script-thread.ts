@@ -6,7 +6,7 @@ import { Responder } from '../channel/responder.js';
 import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
 import { LlmspellError, toPlainError } from '../errors.js';
 import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
-import { ProcessService } from './process-service.js';
+import type { ProcessService } from './process-service.js';
 import type { StateService } from './state-service.js';
 import { systemHandlers } from './system-service.js';
 import { takeWorker } from './worker-thread.js';
@@ -67,7 +67,7 @@ export class ScriptThread {
   async run(request: RunRequest, { output, stdin, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
     const pump = new OutputPump(this.#output, output);
     const ending = new AbortController();
-    const processes = this.#processes(output);
+    const processes = await this.#processes(output);
     const session = this.#service?.session(ending.signal);
     const responder = new Responder(this.#port, new Int32Array(this.#bell), {
       output: () => pump.pump(),
@@ -93,9 +93,11 @@ export class ScriptThread {
     }
   }
 
-  #processes(output: OutputSink): ProcessService | null {
+  /** Loaded only where it is allowed: Node's child processes take 4 ms to load. */
+  async #processes(output: OutputSink): Promise<ProcessService | null> {
     const { processSpawn, environment } = this.#settings.sandbox;
     if (!processSpawn) return null;
+    const { ProcessService } = await import('./process-service.js');
     return new ProcessService(output === processOutput ? { environment } : { environment, sink: output });
   }
 
