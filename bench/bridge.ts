@@ -13,7 +13,13 @@ import { createVm, type LuaVm } from '../dist/lua/vm.js';
 
 const RUNS = 5;
 const ROUNDS = 3;
-const LIMITS = { memoryBytes: 2 ** 28, maxInstructions: 0, maxValueBytes: 10_000_000, maxValueDepth: 100 };
+const LIMITS = {
+  memoryBytes: 2 ** 28,
+  maxInstructions: 0,
+  maxOutputBytes: 0,
+  maxValueBytes: 10_000_000,
+  maxValueDepth: 100,
+};
 
 const PURE_LUA = {
   fib: 'local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end fib(30)',

@@ -22,6 +22,8 @@ export interface MachineLimits {
   memoryBytes: number;
   /** VM instructions it may run; 0: no limit, and no cost. */
   maxInstructions: number;
+  /** What it may print, to stdout and stderr together; 0: no limit. */
+  maxOutputBytes: number;
   /** The largest value it may store, encoded. */
   maxValueBytes: number;
   /** The deepest table it may store. */

@@ -7,6 +7,8 @@ export interface Overrides {
   memoryLimitBytes?: number;
   /** 0: no limit. */
   maxInstructions?: number;
+  /** What the script may print, to stdout and stderr together. Default 0: no limit. */
+  maxOutputBytes?: number;
   allowFileAccess?: boolean;
   allowProcessSpawn?: boolean;
 }
@@ -59,6 +61,7 @@ function limits({ engines, runtime }: Config, overrides: Overrides): MachineLimi
   return {
     memoryBytes: overrides.memoryLimitBytes ?? memoryLimit,
     maxInstructions: overrides.maxInstructions ?? maxInstructions,
+    maxOutputBytes: overrides.maxOutputBytes ?? 0,
     maxValueBytes,
     maxValueDepth,
   };

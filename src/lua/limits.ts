@@ -16,6 +16,24 @@ export function installLimits(vm: LuaVm, { memoryBytes, maxInstructions }: Machi
   if (maxInstructions > 0) countInstructions(vm, maxInstructions);
 }
 
+/** How much a script may still print, to both its streams together. */
+export class OutputBudget {
+  readonly #limit: number;
+  #printed = 0;
+
+  /** @param limit bytes; 0: no limit */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Ends the script where it has printed too much; what would go beyond the limit is not printed. */
+  spend(bytes: number): void {
+    this.#printed += bytes;
+    if (this.#limit > 0 && this.#printed > this.#limit)
+      throw new LimitReached(new LlmspellError('SCRIPT_OUTPUT', `The script printed more than ${this.#limit} bytes.`));
+  }
+}
+
 // A count hook makes Lua two to three times slower, whatever its step; without a limit there is none.
 function countInstructions(vm: LuaVm, limit: number): void {
   const step = Math.min(STEP, limit);

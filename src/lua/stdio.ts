@@ -1,6 +1,7 @@
 import type { OutputStream, OutputWriter } from '../channel/output.js';
 import { SystemError } from './errno.js';
 import type { OpenFile } from './files.js';
+import type { OutputBudget } from './limits.js';
 import { ScriptExit } from './vm.js';
 
 /** What a shell reports for a program that SIGPIPE ended: how `lua` ends when nobody reads its output any more. */
@@ -11,12 +12,14 @@ const NEWLINE = 0x0a;
 export class OutputFile implements OpenFile {
   readonly #writer: OutputWriter;
   readonly #stream: OutputStream;
+  readonly #budget: OutputBudget;
   /** When the host is asked to write at once: with every write (stderr), with every line (a terminal), or never, when it finds time. */
   eager: 'always' | 'lines' | 'never';
 
-  constructor(writer: OutputWriter, stream: OutputStream, eager: OutputFile['eager']) {
+  constructor(writer: OutputWriter, stream: OutputStream, budget: OutputBudget, eager: OutputFile['eager']) {
     this.#writer = writer;
     this.#stream = stream;
+    this.#budget = budget;
     this.eager = eager;
   }
 
@@ -25,6 +28,7 @@ export class OutputFile implements OpenFile {
   }
 
   write(memory: Uint8Array, start: number, end: number): void {
+    this.#budget.spend(end - start);
     this.#writer.write(this.#stream, memory, start, end);
     if (this.#writer.closed) throw new ScriptExit(BROKEN_PIPE_EXIT);
     if (this.eager === 'always' || (this.eager === 'lines' && memory[end - 1] === NEWLINE)) this.#writer.push();

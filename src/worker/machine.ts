@@ -18,7 +18,7 @@ import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js
 import { installState, type StateOptions } from '../lua/globals/state.js';
 import { HostFs } from '../lua/hostfs.js';
 import { Jail } from '../lua/jail.js';
-import { installLimits } from '../lua/limits.js';
+import { installLimits, OutputBudget } from '../lua/limits.js';
 import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
@@ -38,19 +38,20 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   const caller = new Caller(start.port, new Int32Array(start.bell));
   const output = new OutputWriter(start.output, () => caller.notify('output'));
   const system = systemPort((operation, args) => caller.call(operation, args));
-  const { sandbox } = start.settings;
-  const stdout = new OutputFile(output, 1, 'never');
+  const { sandbox, limits } = start.settings;
+  const budget = new OutputBudget(limits.maxOutputBytes);
+  const stdout = new OutputFile(output, 1, budget, 'never');
   const stdin = new InputFile(() => {
     stdout.flush();
     return system.readStdin();
   });
-  const streams = { stdin, stdout, stderr: new OutputFile(output, 2, 'always') };
+  const streams = { stdin, stdout, stderr: new OutputFile(output, 2, budget, 'always') };
   const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
   const vm = await createVm([fs.patch, calendar]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
   if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start.settings, caller)));
-  installLimits(vm, start.settings.limits);
+  installLimits(vm, limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
     runScript(vm, fs, sandbox.environment, request);

@@ -67,3 +67,25 @@ describe('the instruction limit', () => {
     expect([text, exitCode]).toEqual(['done\n', 0]);
   });
 });
+
+describe('the output limit', () => {
+  test('ends a script that prints without end, with what fits', async () => {
+    const { text, exitCode, error } = await limited('while true do pcall(print, ("x"):rep(99)) end', {
+      maxOutputBytes: 1000,
+    });
+    expect([exitCode, error?.code, error?.message]).toEqual([
+      1,
+      'SCRIPT_OUTPUT',
+      'The script printed more than 1000 bytes.',
+    ]);
+    expect(text.length).toBeGreaterThan(900);
+    expect(text.length).toBeLessThanOrEqual(1000);
+  });
+
+  test('counts stdout and stderr together', async () => {
+    const source =
+      'io.write(("x"):rep(600)) io.stderr:write(("x"):rep(300)) io.write("fits") io.stderr:write(("x"):rep(200))';
+    const { text, error } = await limited(source, { maxOutputBytes: 1000 });
+    expect([text.length, error?.code]).toEqual([904, 'SCRIPT_OUTPUT']);
+  });
+});

@@ -3,7 +3,7 @@ import { ScriptHost, type ScriptHostOptions, type ScriptResult, type ScriptRun }
 
 export const MACHINE: MachineSettings = {
   sandbox: { stdlib: 'full', fileAccess: true, allowedPaths: [], processSpawn: false, environment: {} },
-  limits: { memoryBytes: 0, maxInstructions: 0, maxValueBytes: 10_000_000, maxValueDepth: 100 },
+  limits: { memoryBytes: 0, maxInstructions: 0, maxOutputBytes: 0, maxValueBytes: 10_000_000, maxValueDepth: 100 },
   state: false,
   calls: [],
 };

@@ -231,6 +231,45 @@ describe('update and transaction', () => {
   });
 });
 
+describe('the past', () => {
+  test('history tells every change of a key, newest first', () =>
+    lua(`
+      State.set("h", "k", { n = 1 }) State.set("h", "k", 2.0) State.delete("h", "k") State.set("h", "k", "back")
+      local all = State.history("h", "k")
+      assert(#all == 4 and all[1].value == "back" and all[1].deleted == false)
+      assert(all[2].deleted == true and all[2].value == nil)
+      assert(math.type(all[3].value) == "float" and all[4].value.n == 1)
+      assert(math.type(all[1].seq) == "integer" and math.type(all[1].at_ms) == "integer")
+      assert(all[1].seq > all[2].seq and all[1].at_ms >= all[4].at_ms)
+      assert(#State.history("h", "k", { limit = 2 }) == 2 and #State.history("h", "never") == 0)
+      State.set("short", 1)
+      assert(#State.history("short") == 1 and #State.history("short", { limit = 0 }) == 0)
+    `));
+
+  test('a view shows the state as it was, cannot be written, and lives beside others', () =>
+    lua(`
+      local function wait() local until_ = os.time() + 2 while os.time() < until_ do end end
+      State.set("v", "k", "old") State.set("v", "gone", 1)
+      wait() local first = os.time() wait()
+      State.set("v", "k", "new") State.delete("v", "gone") State.set("v", "later", 1)
+      local past, present = State.at(first), State.at(os.time() + 100)
+      assert(past.get("v", "k") == "old" and past.has("v", "gone") and not past.has("v", "later"))
+      assert(past.get("v", "later", "default") == "default")
+      assert(table.concat(past.list("v"), ",") == "gone,k" and #past.list("v", { prefix = "k" }) == 1)
+      assert(table.concat(present.list("v"), ",") == "k,later" and present.get("v", "k") == "new")
+      local seen = {} for _, s in ipairs(past.scopes()) do seen[s] = true end
+      assert(seen.v and past.set == nil and past.delete == nil)
+      State.transaction(function() State.set("v", "k", "inside") assert(past.get("v", "k") == "old") end)
+      local keys = 0 for _ in pairs(State.at(os.date("!%Y-%m-%dT%H:%M:%SZ", first))) do keys = keys + 1 end
+      assert(keys == 4)
+    `));
+
+  test('what is no moment is refused at the line of the caller', async () => {
+    expect(await failure('State.at("yesterday-ish")')).toMatch(/^lua:1: .*yesterday-ish/);
+    expect(await failure('for i = 1, 65 do State.at(1) end')).toContain('64 views');
+  });
+});
+
 describe('operations by name', () => {
   test('take tables and return tables: whole numbers are integers, absent fields nil', () =>
     lua(`

@@ -18,7 +18,7 @@ async function machine(maxValueDepth = 100): Promise<{ vm: LuaVm; stored: () => 
   } as unknown as StatePort;
   vm.setUp((L) => {
     vm.lua.luaL_openlibs(L);
-    const limits = { memoryBytes: 0, maxInstructions: 0, maxValueBytes: 50_000_000, maxValueDepth };
+    const limits = { memoryBytes: 0, maxInstructions: 0, maxOutputBytes: 0, maxValueBytes: 50_000_000, maxValueDepth };
     installState(vm, L, { port, limits, calls: [], onEvent: () => undefined });
   });
   return { vm, stored: () => stored };

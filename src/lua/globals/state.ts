@@ -267,7 +267,8 @@ export class StateFunctions {
         limit = args.optionCount(L, next, 'limit');
       },
     });
-    this.decoder.push(L, this.port.history(scope, key, limit));
+    if (limit === 0) lua.lua_createtable(L, 0, 0);
+    else this.decoder.push(L, this.port.history(scope, key, limit));
     return 1;
   }
 

@@ -42,7 +42,7 @@ async function machine() {
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: 'full', processes: null });
   vm.setUp((L) => {
-    const limits = { memoryBytes: 0, maxInstructions: 0, maxValueBytes: 1e6, maxValueDepth: 100 };
+    const limits = { memoryBytes: 0, maxInstructions: 0, maxOutputBytes: 0, maxValueBytes: 1e6, maxValueDepth: 100 };
     installState(vm, L, { port, limits, calls: [], onEvent: () => undefined });
     vm.pushFunction(L, (at) => {
       const values = Array.from({ length: vm.lua.lua_gettop(at) }, (_, i) => vm.text(at, i + 1));
