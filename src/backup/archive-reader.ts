@@ -8,11 +8,9 @@ import { type OpenedEnds, openEnds, readEnds, readFrame } from './archive-ends.j
 import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } from './archive-format.js';
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
 import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './archive-records.js';
+import { CHUNKS_IN_FLIGHT } from './compression.js';
 import { HeldEnds } from './held-ends.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
-
-/** Chunks read and decompressed at once. */
-const IN_FLIGHT = 4;
 
 /**
  * Opens an archive: header, details, trailer and footer are read and checked. Throws `BACKUP_DAMAGED`, `BACKUP_KEY`, `BACKUP_VERSION`;
@@ -91,7 +89,9 @@ class Reader implements ArchiveReader {
     };
     let expected = 1;
     let records = 0;
-    for await (const { place, raw } of mapInOrder(this.#places(ranges), IN_FLIGHT, (place) => this.#load(place))) {
+    for await (const { place, raw } of mapInOrder(this.#places(ranges), CHUNKS_IN_FLIGHT, (place) =>
+      this.#load(place),
+    )) {
       throwIfAborted(this.#options.signal);
       if (place.ordinal !== expected) {
         checkUnfinished();

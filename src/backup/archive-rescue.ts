@@ -1,4 +1,5 @@
-import { type ArchiveProblem, type ArchiveRecord, ArchiveScan } from './archive-scan.js';
+import type { ArchiveRecord } from './archive-contents.js';
+import { type ArchiveProblem, ArchiveScan } from './archive-scan.js';
 import type { ArchiveOptions, ArchiveSource } from './types.js';
 
 /** What is still readable of one archive, piece by piece, and what is not. */

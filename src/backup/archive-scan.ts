@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { LlmspellError } from '../errors.js';
-import { decodeKey } from '../state/key.js';
-import type { HistoryRecord, RawEntry } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
-import { type Bytes, equalBytes, printable } from '../util/bytes.js';
+import type { Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
+import { ArchiveContents, type ArchiveRecord } from './archive-contents.js';
 import { boxOf, type Ends, fileOf, readFooter, readHeader } from './archive-ends.js';
 import {
   Damage,
@@ -16,9 +15,8 @@ import {
   frameName,
 } from './archive-format.js';
 import type { FrameBox } from './archive-frames.js';
-import { IndexBuilder } from './archive-index.js';
-import { type ArchiveDetails, type ArchiveTrailer, decodeDetails, decodeTrailer, infoOf } from './archive-metadata.js';
-import { ChangeLayout, EntryLayout, RecordDecoder } from './archive-records.js';
+import { infoOf } from './archive-metadata.js';
+import { CHUNKS_IN_FLIGHT } from './compression.js';
 import { type Scanned, SequentialFile, scanFrames } from './frame-scan.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveSource } from './types.js';
 
@@ -35,8 +33,6 @@ export interface ArchiveProblem {
   message: string;
 }
 
-export type ArchiveRecord = RawEntry | HistoryRecord;
-
 /** A frame as it was found, with its content where it could be opened. */
 interface Opened {
   scanned: Scanned;
@@ -44,7 +40,6 @@ interface Opened {
   problem?: ArchiveProblem;
 }
 
-const IN_FLIGHT = 4;
 const RANK = { D: 0, C: 1, I: 2, T: 3 } as const;
 
 /**
@@ -62,18 +57,9 @@ export class ArchiveScan {
   #begin: Omit<Ends, 'footer'> | undefined;
   #footer: Footer | undefined;
   #box: FrameBox | undefined;
-  #details: ArchiveDetails | undefined;
-  #trailer: ArchiveTrailer | undefined;
-  #decoder: RecordDecoder<ArchiveRecord> | undefined;
-  #index = new IndexBuilder(1, 0);
-  #indexFrames = 0;
+  #contents: ArchiveContents | undefined;
   #expectedOrdinal = 0;
   #rank = 0;
-  #trailerOffset = 0;
-  #chunksEnd = 0;
-  #chunks = 0;
-  #records = 0;
-  #uncompressedBytes = 0;
 
   constructor(
     source: ArchiveSource,
@@ -90,7 +76,8 @@ export class ArchiveScan {
   /** As far as it could be read. */
   get info(): ArchiveInfo | undefined {
     if (!this.#begin || !this.#footer) return undefined;
-    const inner = this.#details && this.#trailer && { details: this.#details, trailer: this.#trailer };
+    const { details, trailer } = this.#contents ?? {};
+    const inner = details && trailer && { details, trailer };
     if (this.#box && !inner) return undefined;
     return infoOf(this.#begin.header, inner, fileOf(this.#source, this.#footer));
   }
@@ -100,11 +87,12 @@ export class ArchiveScan {
     this.#begin = await this.#attempt('checksum', () => readHeader(this.#source));
     if (!this.#begin) return;
     const begin = this.#begin;
+    this.#contents = new ArchiveContents(begin.header.parent !== undefined, this.#keepLongValues);
     this.#footer = await this.#attempt('checksum', () => readFooter(this.#source));
     this.#box = await this.#attempt('key', () => boxOf(begin, this.#options.key, this.#source.name));
     const file = new SequentialFile(this.#source, this.#source.sizeBytes, (block) => this.#hashBlock(block));
     const end = this.#source.sizeBytes - (this.#footer ? FOOTER_BYTES : 0);
-    for await (const opened of mapInOrder(scanFrames(file, begin.head.length, end), IN_FLIGHT, (it) =>
+    for await (const opened of mapInOrder(scanFrames(file, begin.head.length, end), CHUNKS_IN_FLIGHT, (it) =>
       this.#open(it),
     )) {
       throwIfAborted(this.#options.signal);
@@ -113,7 +101,9 @@ export class ArchiveScan {
       this.#options.onProgress?.(opened.scanned.offset, this.#source.sizeBytes);
     }
     await file.drain();
-    await this.#attempt('integrity', async () => this.#checkEnd());
+    const { trailerOffset } = this.#footer ?? {};
+    if (this.#problems === 0 && trailerOffset !== undefined)
+      await this.#attempt('integrity', async () => this.#contents?.checkEnd(trailerOffset));
     this.#checkDigest();
     this.#options.onProgress?.(this.#source.sizeBytes, this.#source.sizeBytes);
   }
@@ -162,16 +152,18 @@ export class ArchiveScan {
 
   #take({ scanned, content, problem }: Opened): readonly ArchiveRecord[] {
     if (!('header' in scanned)) {
-      this.#decoder?.skip();
+      this.#contents?.skip();
       this.#tell('checksum', `${scanned.gapBytes} bytes from ${scanned.offset} on are not what was written.`);
       return [];
     }
     this.#checkPlace(scanned.header);
     if (problem) {
-      this.#decoder?.skip();
+      this.#contents?.skip();
       this.#tell(problem.kind, problem.message);
     }
-    return content ? this.#takeContent(scanned.header, scanned.bytes.length, scanned.offset, content) : [];
+    if (!content || !this.#contents) return [];
+    const place = { ...scanned.header, offset: scanned.offset, frameBytes: scanned.bytes.length };
+    return this.#contents.take(place, content, this.#problems === 0);
   }
 
   /** Every frame has its number, and the kinds follow one another. */
@@ -181,7 +173,7 @@ export class ArchiveScan {
     const outOfPlace = RANK[type] < this.#rank || (type === 'D') !== (ordinal === 0);
     this.#rank = RANK[type];
     if (ordinal !== expected) {
-      this.#decoder?.skip();
+      this.#contents?.skip();
       this.#tell(
         'integrity',
         ordinal > expected ? missing(expected, ordinal - 1) : `Frame ${ordinal} stands where frame ${expected} must.`,
@@ -191,88 +183,10 @@ export class ArchiveScan {
     }
   }
 
-  #takeContent(
-    { type, ordinal }: FrameHeader,
-    frameBytes: number,
-    offset: number,
-    content: Bytes,
-  ): readonly ArchiveRecord[] {
-    if (type === 'C') return this.#takeChunk(ordinal, frameBytes, offset, content);
-    if (type === 'I') this.#checkIndex(content);
-    if (type === 'D') {
-      this.#chunksEnd = offset + frameBytes;
-      this.#details = decodeDetails(content);
-    }
-    if (type === 'T') {
-      this.#trailerOffset = offset;
-      this.#trailer = decodeTrailer(content);
-    }
-    return [];
-  }
-
-  #takeChunk(ordinal: number, frameBytes: number, offset: number, content: Bytes): readonly ArchiveRecord[] {
-    if (this.#chunks === 0) this.#index = new IndexBuilder(ordinal, offset);
-    this.#chunksEnd = offset + frameBytes;
-    this.#decoder ??= this.#newDecoder();
-    try {
-      const { complete, begun, first } = this.#decoder.decode(content);
-      this.#chunks++;
-      this.#records += begun;
-      this.#uncompressedBytes += content.length;
-      this.#index.add(frameBytes, begun, first ?? new Uint8Array(0));
-      complete.forEach(checkRecord);
-      return complete;
-    } catch (error) {
-      this.#decoder.skip();
-      throw error instanceof Damage ? new Damage(`in chunk ${ordinal} ${error.message}`) : error;
-    }
-  }
-
-  #newDecoder(): RecordDecoder<ArchiveRecord> {
-    const toSeq = this.#details?.seq ?? Number.MAX_SAFE_INTEGER;
-    const layout = this.#begin?.header.parent
-      ? new ChangeLayout(this.#details?.from?.seq ?? 0, toSeq)
-      : new EntryLayout();
-    return new RecordDecoder<ArchiveRecord>(layout as never, this.#keepLongValues);
-  }
-
-  /** The index follows from the chunks: it is made again and compared. After damage that cannot be. */
-  #checkIndex(content: Bytes): void {
-    if (this.#problems > 0) return;
-    const expected = this.#index.frames()[this.#indexFrames++];
-    if (!expected || !equalBytes(expected, content)) throw new Damage('its index does not fit its chunks');
-  }
-
-  /** Only where nothing was wrong so far: otherwise counts differ anyway. */
-  #checkEnd(): void {
-    if (this.#problems > 0 || !this.#footer || !this.#begin) return;
-    if (!this.#details || !this.#trailer) throw new Damage('it has no details or no trailer');
-    const { entryCount, ...stated } = this.#trailer;
-    const counted: typeof stated = {
-      chunkCount: this.#chunks,
-      recordCount: this.#records,
-      uncompressedBytes: this.#uncompressedBytes,
-      indexOffset: this.#chunksEnd,
-    };
-    if (JSON.stringify(counted) !== JSON.stringify(stated))
-      throw new Damage(`its trailer states ${JSON.stringify(stated)} where there are ${JSON.stringify(counted)}`);
-    if (this.#decoder?.unfinished) throw new Damage('its last value is cut short');
-    if (this.#indexFrames !== this.#index.frames().length) throw new Damage('its index is incomplete');
-    if (this.#trailerOffset !== this.#footer.trailerOffset) throw new Damage('it does not end with its trailer');
-    if (!this.#begin.header.parent && entryCount !== this.#records) throw new Damage('its entry count is wrong');
-    if ((this.#begin.header.parent === undefined) !== (this.#details.from === undefined))
-      throw new Damage('its header and its details do not agree on what it rests on');
-  }
-
   #checkDigest(): void {
     if (this.#footer && !this.#footer.sha256.equals(this.#hash.digest()))
       this.#tell('checksum', 'The SHA-256 of the file does not fit.');
   }
-}
-
-function checkRecord(record: ArchiveRecord): void {
-  if (!('value' in record) || 'scope' in record) return;
-  if (!decodeKey(record.key)) throw new Damage(`the key ${printable(record.key)} is not one of a scope`);
 }
 
 const missing = (from: number, to: number) =>

@@ -19,9 +19,6 @@ import { codecOf } from './compression.js';
 import { frameCipher, newEncryption } from './encryption.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveSink, ArchiveStart, ArchiveWriter } from './types.js';
 
-/** Chunks compressed at once: as many as libuv's pool has threads. */
-export const IN_FLIGHT = 4;
-
 /**
  * Begins an archive: header and details are written, records may follow (entries in byte order of their keys, or changes in order of
  * their sequence numbers), then `finish`. Memory stays at a few chunks and the index, whatever the number of records.
@@ -38,17 +35,23 @@ export async function createArchiveWriter(
   const header = headerOf(start, encryption?.header);
   const head = encodeHeader(encodeJson(header));
   const box = new FrameBox(() => codec, encryption && frameCipher(encryption.archiveKey, head));
-  const writer = new Writer(sink, options, box, header, detailsOf(start));
+  const writer = new Writer({ sink, options, box, header, details: detailsOf(start), inFlight: codec.inFlight });
   await writer.begin(head);
   return writer;
 }
 
+interface WriterSetup {
+  sink: ArchiveSink;
+  options: ArchiveOptions;
+  box: FrameBox;
+  header: ArchiveHeader;
+  details: ArchiveDetails;
+  /** Chunks compressed at once. */
+  inFlight: number;
+}
+
 class Writer implements ArchiveWriter {
-  readonly #sink: ArchiveSink;
-  readonly #options: ArchiveOptions;
-  readonly #box: FrameBox;
-  readonly #header: ArchiveHeader;
-  readonly #details: ArchiveDetails;
+  readonly #setup: WriterSetup;
   readonly #entryLayout = new EntryLayout();
   readonly #changeLayout: ChangeLayout;
   readonly #hash = createHash('sha256');
@@ -63,34 +66,25 @@ class Writer implements ArchiveWriter {
   #records = 0;
   #uncompressedBytes = 0;
 
-  constructor(
-    sink: ArchiveSink,
-    options: ArchiveOptions,
-    box: FrameBox,
-    header: ArchiveHeader,
-    details: ArchiveDetails,
-  ) {
-    this.#sink = sink;
-    this.#options = options;
-    this.#box = box;
-    this.#header = header;
-    this.#details = details;
-    this.#changeLayout = new ChangeLayout(details.from?.seq ?? 0, details.seq);
+  constructor(setup: WriterSetup) {
+    this.#setup = setup;
+    this.#changeLayout = new ChangeLayout(setup.details.from?.seq ?? 0, setup.details.seq);
   }
 
   async begin(head: Bytes): Promise<void> {
     await this.#write(head);
-    await this.#write(await this.#box.seal('D', this.#ordinal++, encodeJson(this.#details)));
+    await this.#write(await this.#setup.box.seal('D', this.#ordinal++, encodeJson(this.#setup.details)));
     this.#index = new IndexBuilder(this.#ordinal, this.#written);
   }
 
   async entries(page: readonly RawEntry[]): Promise<void> {
-    if (this.#header.parent) throw new LlmspellError('INTERNAL', 'An incremental backup holds changes, not entries.');
+    if (this.#setup.header.parent)
+      throw new LlmspellError('INTERNAL', 'An incremental backup holds changes, not entries.');
     await this.#add(page, this.#entryLayout);
   }
 
   async changes(page: readonly HistoryRecord[]): Promise<void> {
-    if (!this.#header.parent) throw new LlmspellError('INTERNAL', 'A full backup holds entries, not changes.');
+    if (!this.#setup.header.parent) throw new LlmspellError('INTERNAL', 'A full backup holds entries, not changes.');
     await this.#add(page, this.#changeLayout);
   }
 
@@ -99,20 +93,20 @@ class Writer implements ArchiveWriter {
     while (this.#sealing.length > 0) await this.#writeOldest();
     const chunkCount = this.#ordinal - 1;
     const indexOffset = this.#written;
-    for (const raw of this.#index.frames()) await this.#write(await this.#box.seal('I', this.#ordinal++, raw));
+    for (const raw of this.#index.frames()) await this.#write(await this.#setup.box.seal('I', this.#ordinal++, raw));
     const trailer = {
       chunkCount,
       recordCount: this.#records,
-      entryCount: this.#header.parent ? (result.entryCount ?? 0) : this.#records,
+      entryCount: this.#setup.header.parent ? (result.entryCount ?? 0) : this.#records,
       uncompressedBytes: this.#uncompressedBytes,
       indexOffset,
     };
-    const sha256 = await this.#writeEnd(await this.#box.seal('T', this.#ordinal, encodeJson(trailer)));
-    return infoOf(this.#header, { details: this.#details, trailer }, { sizeBytes: this.#written, sha256 });
+    const sha256 = await this.#writeEnd(await this.#setup.box.seal('T', this.#ordinal, encodeJson(trailer)));
+    return infoOf(this.#setup.header, { details: this.#setup.details, trailer }, { sizeBytes: this.#written, sha256 });
   }
 
   async #add<T>(page: readonly T[], layout: RecordLayout<T>): Promise<void> {
-    throwIfAborted(this.#options.signal);
+    throwIfAborted(this.#setup.options.signal);
     for (const record of page) {
       if (this.#builder.full) {
         await this.#flush(0);
@@ -125,25 +119,25 @@ class Writer implements ArchiveWriter {
       }
     }
     this.#records += page.length;
-    this.#options.onProgress?.(this.#records);
+    this.#setup.options.onProgress?.(this.#records);
   }
 
   /** Hands the chunk over to be compressed, and begins the next one. */
   async #flush(carried: number): Promise<void> {
     const chunk = this.#builder.take(carried, this.#spare.pop());
     this.#uncompressedBytes += chunk.raw.length;
-    const frame = this.#box.seal('C', this.#ordinal++, chunk.raw);
+    const frame = this.#setup.box.seal('C', this.#ordinal++, chunk.raw);
     // Awaited in `#writeOldest`; where an earlier failure ends the archive first, nobody else would catch this one.
     frame.catch(() => undefined);
     this.#sealing.push({ chunk, frame });
-    if (this.#sealing.length >= IN_FLIGHT) await this.#writeOldest();
+    if (this.#sealing.length >= this.#setup.inFlight) await this.#writeOldest();
   }
 
   async #writeOldest(): Promise<void> {
     const { chunk, frame } = this.#sealing.shift()!;
     const bytes = await frame;
     this.#spare.push(chunk.memory);
-    throwIfAborted(this.#options.signal);
+    throwIfAborted(this.#setup.options.signal);
     await this.#write(bytes);
     this.#index.add(bytes.length, chunk.records, chunk.first);
   }
@@ -154,7 +148,7 @@ class Writer implements ArchiveWriter {
     this.#hash.update(footer);
     const sha256 = this.#hash.digest();
     const rest = Buffer.concat([footer, encodeFooterEnd(footer, sha256)]);
-    await this.#sink.write(rest);
+    await this.#setup.sink.write(rest);
     this.#written += rest.length;
     return sha256.toString('hex');
   }
@@ -162,6 +156,6 @@ class Writer implements ArchiveWriter {
   async #write(bytes: Bytes): Promise<void> {
     this.#hash.update(bytes);
     this.#written += bytes.length;
-    await this.#sink.write(bytes);
+    await this.#setup.sink.write(bytes);
   }
 }

@@ -34,8 +34,8 @@ const TAG_BYTES = 16;
 /** 32 MiB and about 0.3 s a guess; as hard as the OWASP recommendation (N = 2^17, p = 1) with a quarter of the memory. */
 const SCRYPT = { n: 2 ** 15, r: 8, p: 3 } as const;
 
-/** What an archive may ask for at most, so that a forged header cannot take the machine's memory. */
-export const SCRYPT_LIMITS = { n: 2 ** 17, r: 16, p: 16 } as const;
+/** What an archive may ask for at most, so that a forged header cannot take the machine's memory: 128 MiB. */
+export const SCRYPT_LIMITS = { n: 2 ** 17, r: 8, p: 16 } as const;
 
 /** Encrypts the payloads of one archive's frames, each bound to its place in this archive. */
 export interface FrameCipher {
@@ -143,6 +143,7 @@ async function masterKey(key: EncryptionKey, kdf: EncryptionHeader['kdf']): Prom
   if (latest?.of !== of) {
     const options = { N: n, r, p, maxmem: 256 * n * r };
     latest = { of, master: scryptAsync(key.passphrase.normalize('NFC'), Buffer.from(salt, 'hex'), KEY_BYTES, options) };
+    latest.master.catch(() => (latest = undefined));
   }
   return latest.master;
 }

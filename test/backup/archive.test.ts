@@ -168,3 +168,14 @@ describe('what an archive says of itself', () => {
     if (length === 'short') expect(source.reads).toBe(2);
   });
 });
+
+describe('an archive at the highest level of zstd', () => {
+  it('is made in bounded memory and read back', async () => {
+    const entries = manyEntries(4000, 600);
+    const before = process.memoryUsage.rss();
+    const { bytes, info } = await writeFull(entries, { compression: { type: 'zstd', level: 22 } });
+    expect(process.memoryUsage.rss() - before).toBeLessThan(150e6);
+    expect(info.compression.level).toBe(22);
+    expect(await collect((await openArchive(new MemorySource(bytes))).entries())).toEqual(comparable(entries));
+  });
+});
