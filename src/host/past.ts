@@ -58,6 +58,7 @@ function withClose(snapshot: StateSnapshot, close: () => Promise<void>): StateSn
     list: (scope, options) => snapshot.list(scope, options),
     scopes: () => snapshot.scopes(),
     entries: (scopes) => snapshot.entries(scopes),
+    keys: (scopes) => snapshot.keys(scopes),
     close: async () => {
       await snapshot.close();
       await close();

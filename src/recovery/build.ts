@@ -46,7 +46,8 @@ export async function compare(build: Build, present: StateSnapshot, generation?:
   const { source, scopes, report, signal } = build;
   const effect: Effect = { entriesRestored: 0, entriesDeleted: 0 };
   let different = 0;
-  const states = [source, comparable(present), ...(generation ? [comparable(generation)] : [])];
+  const names = comparable({ entries: (some) => present.keys(some) });
+  const states = [source, names, ...(generation ? [comparable(generation)] : [])];
   const visit = (_key: Bytes, [wanted, now, built]: Parameters<Parameters<typeof walkTogether>[2]>[1]) => {
     if (wanted) effect.entriesRestored++;
     else if (now) effect.entriesDeleted++;

@@ -91,10 +91,14 @@ async function firstKey(source: EntrySource, range: EntryRange): Promise<Bytes |
 }
 
 /** All entries, or those of some scopes, in byte order. */
-export async function* allEntries(source: EntrySource, scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {
-  if (scopes === undefined) return yield* source.iterate({});
+export async function* allEntries(
+  source: EntrySource,
+  scopes?: readonly Bytes[],
+  keysOnly = false,
+): AsyncIterable<readonly RawEntry[]> {
+  if (scopes === undefined) return yield* source.iterate({ keysOnly });
   const prefixes = scopes.map(scopePrefix).sort(compareBytes);
   for (const [i, prefix] of prefixes.entries())
     if (i === 0 || compareBytes(prefix, prefixes[i - 1]!) !== 0)
-      yield* source.iterate({ gte: prefix, lt: prefixEnd(prefix)! });
+      yield* source.iterate({ gte: prefix, lt: prefixEnd(prefix)!, keysOnly });
 }

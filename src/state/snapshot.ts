@@ -40,6 +40,10 @@ export class SourceSnapshot implements StateSnapshot {
     return allEntries(this.#source, scopes);
   }
 
+  keys(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {
+    return allEntries(this.#source, scopes, true);
+  }
+
   async close(): Promise<void> {
     await this.#backend.close();
   }

@@ -67,6 +67,8 @@ export interface StateSnapshot extends Position {
   scopes(): Promise<Bytes[]>;
   /** All entries, or those of some scopes, in byte order of their raw keys, in pages. */
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  /** As `entries`, for less: values are not read, and what there is in their place means nothing. */
+  keys(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
   close(): Promise<void>;
 }
 
