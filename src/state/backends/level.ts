@@ -300,9 +300,9 @@ class LevelBackend extends LevelView implements StateBackend {
     return true;
   }
 
-  /** Into a table, which LevelDB syncs. A range below every key: nothing else is compacted. */
+  /** Into a table, which LevelDB syncs. A range above every key: nothing else is compacted. */
   async #emptyWriteBuffer(): Promise<void> {
-    await (this.database as Compactable).compactRange(FORMAT_KEY, FORMAT_KEY);
+    await (this.database as Compactable).compactRange(ABOVE_ALL, ABOVE_ALL);
   }
 
   getSync(key: Bytes): Bytes | undefined {
@@ -315,8 +315,12 @@ class LevelBackend extends LevelView implements StateBackend {
 
   async commit({ operations, segments = [] }: Batch, { sync }: { sync: boolean }): Promise<void> {
     const batch = this.database.batch();
-    this.#commits++;
-    batch.put(FORMAT_KEY, formatMark(this.#commits));
+    // Bulk that nothing points to yet is not counted: a mark in each of its tables would make them all overlap, and LevelDB merge
+    // again and again what lies in order as it is.
+    if (sync || segments.length > 0) {
+      this.#commits++;
+      batch.put(FORMAT_KEY, formatMark(this.#commits));
+    }
     for (const operation of operations) {
       if (operation.type === 'put') batch.put(entryKey(operation.key), operation.value);
       else batch.del(entryKey(operation.key));
@@ -393,6 +397,5 @@ class LevelBackend extends LevelView implements StateBackend {
 }
 
 const NO_BYTES: Bytes = new Uint8Array(0);
-
 const closed = (directory: string): LlmspellError =>
   new LlmspellError('STATE_CLOSED', `The state in ${directory} is closed.`);
