@@ -33,7 +33,7 @@ export function globalOptions(command: Command): GlobalOptions {
   const given = givenOptions(command);
   return {
     ...(given.config !== undefined && { config: given.config as string }),
-    json: given.json === true || given.output === 'json',
+    json: given.output === 'json',
     quiet: given.quiet === true,
     verbose: given.verbose === true,
     color: given.color !== false,
@@ -44,6 +44,8 @@ export function globalOptions(command: Command): GlobalOptions {
 }
 
 function givenOptions(command: Command): Record<string, unknown> {
-  const own = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== 'default');
-  return { ...(command.parent ? givenOptions(command.parent) : {}), ...Object.fromEntries(own) };
+  const given = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) !== 'default');
+  const own = Object.fromEntries(given);
+  if (own.json === true) own.output ??= 'json';
+  return { ...(command.parent ? givenOptions(command.parent) : {}), ...own };
 }

@@ -43,7 +43,7 @@ test('global options are taken before and after the command name, the later one 
   const after = await cli.run(['config', 'show', '--json']);
   expect(JSON.parse(before.stdout)).toEqual(JSON.parse(after.stdout));
   expect(JSON.parse(between.stdout)).toEqual(JSON.parse(after.stdout));
-  const text = await cli.run(['--output', 'json', 'config', 'show', '--output', 'text']);
+  const text = await cli.run(['--json', 'config', 'show', '--output', 'text']);
   expect(text.stdout).toMatch(/^default_engine/);
 });
 

@@ -25,22 +25,27 @@ interface Entry {
 export async function show(context: Context, [key]: string[], { scope }: { scope?: string }): Promise<void> {
   if (key !== undefined) return get(context, [scope ?? DEFAULT_SCOPE, key]);
   await withHost(context, LOOKING, async (host) => {
-    const store = await host.store();
+    const scopes = scope === undefined ? undefined : [utf8(scope)];
     const entries: Entry[] = [];
-    for (const each of await scopesOf(store, scope)) entries.push(...(await entriesOf(store, each)));
+    await eachEntry(await host.store(), scopes, (entry) => entries.push(entry));
     context.out.result({ entries: entries.map(entryDocument) }, (style) => entriesText(entries, style));
   });
 }
 
-const scopesOf = async (store: StateStore, scope: string | undefined): Promise<Bytes[]> =>
-  scope === undefined ? store.scopes() : [utf8(scope)];
-
-async function entriesOf(store: StateStore, scope: Bytes): Promise<Entry[]> {
-  const keys = await store.list(scope);
-  const stored = await Promise.all(
-    keys.map(async (key) => ({ scope, key, value: (await store.get(scope, key))?.value })),
-  );
-  return stored.filter((entry): entry is Entry => entry.value !== undefined);
+/** Every entry of the state, or of some scopes, as it is now; resolves with the sequence number of the last change. */
+async function eachEntry(
+  store: StateStore,
+  scopes: readonly Bytes[] | undefined,
+  use: (entry: Entry) => void,
+): Promise<number> {
+  const snapshot = await store.snapshot();
+  try {
+    for await (const page of snapshot.entries(scopes))
+      for (const { key: raw, value } of page) use({ ...decodeKey(raw)!, value });
+    return snapshot.seq;
+  } finally {
+    await snapshot.close();
+  }
 }
 
 const entryDocument = ({ scope, key, value }: Entry) => ({
@@ -171,7 +176,7 @@ export async function clear(
     const what = scope === undefined ? 'all scopes' : `the scope ${scope}`;
     await confirm(context, `Delete all entries of ${what}?`, yes);
     let removed = 0;
-    for (const each of await scopesOf(store, scope)) removed += await store.clear(each);
+    for (const each of scope === undefined ? await store.scopes() : [utf8(scope)]) removed += await store.clear(each);
     await store.flush();
     context.out.result({ removed }, () => `Deleted ${counted(removed, 'entry', 'entries')}.`);
   });
@@ -180,18 +185,14 @@ export async function clear(
 /** How many entries and bytes each scope holds; walks the whole state. */
 export async function stats(context: Context): Promise<void> {
   await withHost(context, LOOKING, async (host) => {
-    const snapshot = await (await host.store()).snapshot();
     const byScope = new Map<string, ScopeStats>();
-    for await (const page of snapshot.entries()) {
-      for (const { key: raw, value } of page) {
-        const scope = printable(decodeKey(raw)!.scope);
-        const sum = byScope.get(scope) ?? { scope, entries: 0, bytes: 0 };
-        byScope.set(scope, { scope, entries: sum.entries + 1, bytes: sum.bytes + raw.length + value.length });
-      }
-    }
-    await snapshot.close();
+    const seq = await eachEntry(await host.store(), undefined, ({ scope: name, key, value }) => {
+      const scope = printable(name);
+      const sum = byScope.get(scope) ?? { scope, entries: 0, bytes: 0 };
+      byScope.set(scope, { scope, entries: sum.entries + 1, bytes: sum.bytes + key.length + value.length });
+    });
     const sums = [...byScope.values()];
-    const document = { seq: snapshot.seq, entries: total(sums, 'entries'), bytes: total(sums, 'bytes'), scopes: sums };
+    const document = { seq, entries: total(sums, 'entries'), bytes: total(sums, 'bytes'), scopes: sums };
     context.out.result(document, (style) => statsText(sums, style));
   });
 }

@@ -1,0 +1,109 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Workspace, workspace } from './cli.js';
+
+const INTRODUCTION = `# What the command prints with \`--json\`
+
+<!-- Written from real runs by test/cli/json-reference.test.ts; \`npx vitest run test/cli/json-reference.test.ts --update\` writes it anew. -->
+
+One document on stdout and nothing else. Fields are added in later versions, never renamed or removed. \`…_ms\` is milliseconds, \`…_bytes\` is
+bytes, \`created_at\` and \`validated_at\` are whole Unix seconds. Values of the state are exact: what JSON has no word for is an object
+with one key that begins with \`$\` (\`{"$int": "9223372036854775807"}\`, \`{"$float": "1"}\`, \`{"$bytes": "<base64>"}\`,
+\`{"$table": [[key, value], …]}\`). Scopes and keys that are not text are shown with \`\\xNN\`; \`state export\` has them exactly.
+`;
+
+/** What a document is made of, as TypeScript would say it. */
+type Shape = string | { [key: string]: Shape } | [Shape];
+
+/** Null in some runs and text in others. */
+const NULLABLE = new Set(['parent_id', 'damage', 'rollback_id']);
+
+function shapeOf(value: unknown, path: string): Shape {
+  if (path.endsWith('.value')) return 'value';
+  if (path.endsWith('.settings')) return '{ as the configuration file has them }';
+  if (path.endsWith('.origins')) return '{ [key]: { from, file, line, variables } }';
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  if (NULLABLE.has(name)) return 'string | null';
+  if (path === '.added' || path === '.changed' || path === '.removed') return [{ scope: 'string', key: 'string' }];
+  if (Array.isArray(value)) return [value.map((item) => shapeOf(item, `${path}[]`)).reduce(union, 'never')];
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner, `${path}.${key}`)]));
+}
+
+function union(a: Shape, b: Shape): Shape {
+  if (JSON.stringify(a) === JSON.stringify(b) || b === 'never') return a;
+  if (a === 'never') return b;
+  if (typeof a === 'string' && typeof b === 'string')
+    return [...new Set([...a.split(' | '), ...b.split(' | ')])].sort().reverse().join(' | ');
+  if (typeof a === 'string' || typeof b === 'string' || Array.isArray(a) || Array.isArray(b)) return a;
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  const optional = (key: string) => (key in a && key in b ? key : `${key.replace(/\?$/, '')}?`);
+  return Object.fromEntries(keys.map((key) => [optional(key), union(a[key] ?? 'never', b[key] ?? 'never')]));
+}
+
+function shown(shape: Shape, indent = ''): string {
+  if (typeof shape === 'string') return shape;
+  if (Array.isArray(shape)) {
+    const item = shown(shape[0], indent);
+    return item.includes(' | ') && !item.startsWith('{') ? `(${item})[]` : `${item === 'never' ? 'string' : item}[]`;
+  }
+  const fields = Object.entries(shape).map(([key, inner]) => `${indent}  ${key}: ${shown(inner, `${indent}  `)}`);
+  return `{\n${fields.join('\n')}\n${indent}}`;
+}
+
+/** Runs every command that prints a document; by its name, what it printed. */
+async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
+  const found = new Map<string, unknown[]>();
+  const run = async (name: string, ...args: string[]) => {
+    const { stdout } = await cli.run([...name.split(' '), '--json', ...args]);
+    const document: unknown = JSON.parse(stdout);
+    found.set(name, [...(found.get(name) ?? []), document]);
+    return document as { id: string };
+  };
+  await run('config init');
+  await writeFile(join(cli.cwd, 'llmspell.toml'), '[runtime.state_persistence.backup]\nmax_backups = 5');
+  await run('run', '-');
+  await run('exec', 'error("boom")');
+  await run('exec', 'print(1)');
+  await run('state set', 'global', 'a', '1');
+  const { id } = await run('backup create', '--tag', 'x');
+  await run('state set', 'global', 'a', '2');
+  await run('backup create', '--incremental');
+  await run('state show');
+  await run('state get', 'global', 'a');
+  await run('state list');
+  await run('state scopes');
+  await run('state stats');
+  await run('backup list');
+  await run('backup info', 'latest');
+  await run('backup pin', id);
+  await run('backup unpin', id);
+  await run('backup validate', 'latest');
+  await run('backup diff', id);
+  await run('backup drill');
+  await run('backup restore', id, '--yes');
+  await run('backup restore', id, '--dry-run');
+  await run('backup cleanup');
+  await run('backup delete', 'latest');
+  await run('state delete', 'global', 'a');
+  await run('state history', 'global', 'a');
+  await run('state export', 'x.jsonl');
+  await run('state import', 'x.jsonl', '--yes');
+  await run('state clear', '--yes');
+  await run('config show');
+  await run('config check');
+  found.set('any command that fails', [await run('state get', 'global', 'gone')]);
+  found.set('state get', found.get('state get')!.slice(0, 1));
+  return found;
+}
+
+test('docs/json.md is what the commands print', async () => {
+  const found = await documents(await workspace());
+  const sections = [...found].map(([name, given]) => {
+    const shape = given.map((document) => shapeOf(document, '')).reduce(union);
+    return `## ${name}\n\n\`\`\`ts\n${shown(shape)}\n\`\`\`\n`;
+  });
+  await expect(`${INTRODUCTION}\n${sections.join('\n')}`).toMatchFileSnapshot('../../docs/json.md');
+}, 120_000);
