@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { OutputReader, type OutputStream } from '../channel/output.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 
@@ -9,6 +10,8 @@ export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Pro
 
 /** How long printed text may wait when the script does not ask for it to be written. */
 const TICK_MS = 20;
+/** How long a script that was ended waits for a reader that takes nothing. */
+const PATIENCE_MS = 1000;
 
 /** Carries a script's output from the shared ring to a sink, while the script runs and after it was ended. */
 export class OutputPump {
@@ -34,15 +37,30 @@ export class OutputPump {
   }
 
   /**
-   * Writes the rest. Call it when the worker has ended.
+   * Writes the rest. Call it when the worker has ended. What a reader has not taken a second after it took anything is dropped: a script that was
+   * ended from outside must end although nobody reads what it printed. (One that ends by itself has waited for its output before.)
    *
    * @throws `SCRIPT_OUTPUT` where the sink failed; that nobody reads any more is no failure
    */
   async finish(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#running;
-    await this.#drain();
+    const finished = new AbortController();
+    await Promise.race([this.#rest(), this.#patience(finished.signal)]);
+    finished.abort();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #rest(): Promise<void> {
+    for (; this.#running !== undefined || this.#ring.pending > 0; await this.#running) this.pump();
+  }
+
+  /** Resolves when nothing has been taken for a while. */
+  async #patience(finished: AbortSignal): Promise<void> {
+    for (let before = -1; before !== this.#ring.pending; ) {
+      before = this.#ring.pending;
+      await setTimeout(PATIENCE_MS, undefined, { signal: finished }).catch(() => undefined);
+      if (finished.aborted) return;
+    }
   }
 
   async #drain(): Promise<void> {

@@ -95,6 +95,15 @@ describe('the output of a script', () => {
     await expect(pump.finish()).resolves.toBeUndefined();
   });
 
+  it('does not wait for ever for a sink that takes nothing, once the worker has ended', async () => {
+    const { worker, pump } = start(
+      `out.write(1, text('x')); out.write(1, text('y'));`,
+      () => new Promise(() => undefined),
+    );
+    await once(worker, 'exit');
+    await expect(pump.finish()).resolves.toBeUndefined();
+  });
+
   it('ends with what the sink threw', async () => {
     const { worker, pump } = start(`out.write(1, text('x')); out.flush();`, () => {
       throw new Error('the disk is full');

@@ -59,6 +59,17 @@ describe('standard output', () => {
     expect(shell('RUN >&-; echo "exit $?"', 'print("nowhere")')).toBe('exit 0\n');
   });
 
+  it('to a reader that does not read keeps no script beyond its time', async () => {
+    writeFileSync(join(dir, 'flood.lua'), `while true do print('again and again') end`);
+    const child = spawn('sh', ['-c', `exec ${COMMAND} --timeout 0.5 flood.lua`], {
+      cwd: dir,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    // Nobody listens to its stdout.
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(124);
+    child.stdout.destroy();
+  });
+
   it('holds what was printed when an error or the time limit ends the script', () => {
     expect(shell('RUN 2> /dev/null', `io.write('before') error('x')`)).toBe('before');
     expect(shell('RUN', `io.write('so far') os.exit(3)`)).toBe('so far');
