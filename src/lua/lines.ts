@@ -12,8 +12,8 @@ const PLAIN_UPVALUES = 3;
  * is not as simple: the buffer's end, formats, errors, closed files.
  */
 export function quickenLines(vm: LuaVm, library: Library): void {
-  let stock: HostFunction | undefined;
-  const index = vm.register((L) => (takeLine(vm, L) ? 1 : stock!(L)));
+  const stock = library.original('io.stdin:lines()');
+  const index = vm.register((L) => (takeLine(vm, L) ? 1 : stock(L)));
   const quicken =
     (lines: HostFunction): HostFunction =>
     (L) => {
@@ -24,7 +24,6 @@ export function quickenLines(vm: LuaVm, library: Library): void {
         lua.lua_settop(L, -2);
         return results;
       }
-      stock ??= vm.tableFunction(lua.lua_tocfunction(L, iterator));
       for (let i = 1; i <= PLAIN_UPVALUES; i++) lua.lua_getupvalue(L, iterator, i);
       lua.lua_pushcclosure(L, index, PLAIN_UPVALUES);
       lua.lua_copy(L, -1, iterator);
@@ -32,7 +31,7 @@ export function quickenLines(vm: LuaVm, library: Library): void {
       return results;
     };
   library.wrap('io', 'lines', quicken);
-  library.wrapMethod('lines', quicken);
+  library.wrap('getmetatable(io.stdout).__index', 'lines', quicken);
 }
 
 /** Pushes the next line where all of it lies in the buffer: `luaL_Stream` is `{FILE *f; lua_CFunction closef}`, and musl's `FILE` begins `{flags, rpos, rend}`. */

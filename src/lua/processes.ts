@@ -4,25 +4,42 @@ import type { Pointer } from './api.js';
 import { ERRNO, SystemError } from './errno.js';
 import type { OpenFile } from './files.js';
 import type { HostFs } from './hostfs.js';
+import type { Library } from './library.js';
 import { InputFile } from './stdio.js';
 import type { HostFunction, LuaVm } from './vm.js';
 
 const BUFFER_BYTES = 64 * 1024;
 
-/** `os.execute` and `io.popen`, as the reference manual has them, on processes that the host runs. */
-export class Processes {
+/** `luaL_Stream` is the C library's file and, in the next word, the function that closes it. */
+const closeFunction = (handle: Pointer): number => (handle >> 2) + 1;
+
+/** Sets `os.execute` and `io.popen`, as the reference manual has them, on processes that the host runs. */
+export function installProcesses(vm: LuaVm, library: Library, fs: HostFs, port: SystemPort): void {
+  // A handle like those that popen makes shows which function closes a file.
+  fs.openNext(new InputFile(() => new Uint8Array()));
+  library.push(`io.open('')`);
+  const closeFile = vm.tableFunction(vm.u32[closeFunction(vm.lua.lua_touserdata(vm.L, -1))]!);
+  vm.lua.lua_settop(vm.L, -2);
+  const processes = new Processes(vm, fs, port, closeFile);
+  library.set('os', 'execute', processes.execute);
+  library.set('io', 'popen', processes.popen(library.original('io.open')));
+}
+
+class Processes {
   readonly #vm: LuaVm;
   readonly #fs: HostFs;
   readonly #port: SystemPort;
+  readonly #closeFile: HostFunction;
+  readonly #closeProcess: number;
   /** The processes of open files, by the address of Lua's file handle. */
   readonly #ids = new Map<Pointer, number>();
-  #closeFile: HostFunction = () => 0;
-  #closeProcess = 0;
 
-  constructor(vm: LuaVm, fs: HostFs, port: SystemPort) {
+  constructor(vm: LuaVm, fs: HostFs, port: SystemPort, closeFile: HostFunction) {
     this.#vm = vm;
     this.#fs = fs;
     this.#port = port;
+    this.#closeFile = closeFile;
+    this.#closeProcess = vm.register(this.#close);
   }
 
   readonly execute: HostFunction = (L) => {
@@ -62,14 +79,9 @@ export class Processes {
     );
   }
 
-  /** Has closing the handle wait for the process: `luaL_Stream` is the C library's file and the function that closes it. */
+  /** Has closing the handle wait for the process. */
   #adopt(handle: Pointer, id: number): void {
-    const closeFunction = (handle >> 2) + 1;
-    if (this.#closeProcess === 0) {
-      this.#closeFile = this.#vm.tableFunction(this.#vm.u32[closeFunction]!);
-      this.#closeProcess = this.#vm.register(this.#close);
-    }
-    this.#vm.u32[closeFunction] = this.#closeProcess;
+    this.#vm.u32[closeFunction(handle)] = this.#closeProcess;
     this.#ids.set(handle, id);
   }
 

@@ -8,7 +8,7 @@ import { isErrno } from './errno.js';
 import type { HostFs } from './hostfs.js';
 import { Library } from './library.js';
 import { quickenLines } from './lines.js';
-import { Processes, refusedProcess } from './processes.js';
+import { installProcesses, refusedProcess } from './processes.js';
 import type { HostFunction, LuaVm } from './vm.js';
 
 export interface StdlibOptions {
@@ -44,9 +44,7 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
       library.set('os', 'execute', refusedProcess(vm));
       library.set('io', 'popen', refusedProcess(vm));
     } else {
-      const processes = new Processes(vm, fs, options.processes);
-      library.set('os', 'execute', processes.execute);
-      library.set('io', 'popen', processes.popen(library.original('io', 'open')));
+      installProcesses(vm, library, fs, options.processes);
     }
     quickenLines(vm, library);
     guardDebug(vm, library);
