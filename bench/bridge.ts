@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import type { StatePort } from '../dist/channel/protocol.js';
 import { runChunk } from '../dist/lua/chunk.js';
 import { installState } from '../dist/lua/globals/state.js';
-import { createVm, type LuaVm } from '../dist/lua/vm.js';
+import { createVm } from '../dist/lua/loader.js';
+import type { LuaVm } from '../dist/lua/vm.js';
 
 const RUNS = 5;
 const ROUNDS = 3;

@@ -1,9 +1,7 @@
-import { createRequire } from 'node:module';
 import { LlmspellError } from '../errors.js';
 import { utf8 } from '../util/bytes.js';
 import type { LuaApi, Pointer } from './api.js';
 import { MULTIPLE_RESULTS, STATUS } from './api.js';
-import { compileModule } from './module.js';
 import { asWasmFunction, asWasmHook, webAssembly } from './wasm.js';
 
 /** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
@@ -164,7 +162,7 @@ export class LuaVm {
     let at = this.#strings.get(text);
     if (at === undefined) {
       const bytes = utf8(`${text}\0`);
-      at = this.lua.malloc(bytes.length);
+      at = this.#allocate(bytes.length);
       this.u8.set(bytes, at);
       this.#strings.set(text, at);
     }
@@ -248,22 +246,24 @@ export class LuaVm {
     return this.lua.lua_error(L);
   }
 
-  /** Lua's own memory error, which its API can raise only by asking for more than there can be. */
-  #raiseMemoryError(L: Pointer): number {
-    return this.lua.lua_newuserdatauv(L, MOST_MEMORY_BYTES, 0);
-  }
-
   // A Lua error travels through here as a thrown number and goes on; an Unwind passes every pcall because the glue lets objects through.
   #guard(fn: HostFunction, L: Pointer): number {
-    let message: string;
     try {
       return fn(L);
     } catch (error) {
-      if (typeof error === 'number' || error instanceof Unwind || isTrap(error)) throw error;
-      if (error instanceof NotEnoughMemory) return this.#raiseMemoryError(L);
-      message = messageOf(error);
+      return this.#toLuaError(L, error);
     }
-    return this.raise(L, message);
+  }
+
+  #toLuaError(L: Pointer, error: unknown): number {
+    if (typeof error === 'number' || error instanceof Unwind || isTrap(error)) throw error;
+    // Lua's own memory error; its API raises it only where more is asked for than there can be.
+    if (error instanceof NotEnoughMemory) return this.lua.lua_newuserdatauv(L, MOST_MEMORY_BYTES, 0);
+    try {
+      return this.raise(L, error instanceof Error ? error.message : String(error));
+    } catch (second) {
+      return this.#toLuaError(L, second);
+    }
   }
 }
 
@@ -277,64 +277,3 @@ export class NotEnoughMemory extends Error {
 /** The machine itself broke: a wasm trap, or the thread's own stack at its end somewhere inside it. It cannot go on. */
 const isTrap = (error: unknown): boolean =>
   error instanceof webAssembly.RuntimeError || (error instanceof RangeError && /call stack/.test(error.message));
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-interface Wasmoon {
-  LuaFactory: new (uri: undefined, environment: Record<string, string>) => { getLuaModule(): Promise<unknown> };
-}
-
-let loading: Promise<unknown> = Promise.resolve();
-
-/** A fresh machine in an instance of its own, with a bare state: no libraries, no globals. The patches run in order. */
-export function createVm(patches: readonly ImportPatch[]): Promise<LuaVm> {
-  // One at a time: while a module loads, the thread's `WebAssembly.instantiate` is replaced.
-  const next = loading.then(() => load(patches));
-  loading = next.catch(() => undefined);
-  return next;
-}
-
-/** wasmoon's own code. (`require` takes 6 ms where `import` of the same file takes 32.) */
-export const loadLoader = (): Wasmoon => createRequire(import.meta.url)('wasmoon') as Wasmoon;
-
-async function load(patches: readonly ImportPatch[]): Promise<LuaVm> {
-  const compiled = compileModule();
-  const { LuaFactory } = loadLoader();
-  const module = await compiled;
-  const vm = new LuaVm();
-  const original = webAssembly.instantiate;
-  webAssembly.instantiate = async (_source, imports) => {
-    patchBasics(imports as VmImports, vm);
-    for (const patch of patches) patch(imports as VmImports, vm);
-    const instance = new webAssembly.Instance(module, imports as object);
-    vm.connect(instance.exports as unknown as LuaApi);
-    return { module, instance };
-  };
-  try {
-    await new LuaFactory(undefined, {}).getLuaModule();
-  } finally {
-    webAssembly.instantiate = original;
-  }
-  vm.start();
-  return vm;
-}
-
-function patchBasics(imports: VmImports, vm: LuaVm): void {
-  const env = imports.env!;
-  const refreshLoader = env.emscripten_resize_heap as (size: number) => number;
-  env.emscripten_resize_heap = (size: number) => {
-    if (!vm.grow(size >>> 0)) return 0;
-    // The memory is large enough already: the loader only takes its own views anew.
-    refreshLoader(vm.u8.length);
-    vm.refresh();
-    return 1;
-  };
-  env.exit = (code: number) => {
-    throw new ScriptExit(code & 0xff);
-  };
-  env.abort = () => {
-    throw new LimitReached(new LlmspellError('SCRIPT_CRASHED', 'The Lua machine broke down.'));
-  };
-}

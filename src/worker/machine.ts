@@ -19,12 +19,13 @@ import { installState, type StateOptions } from '../lua/globals/state.js';
 import { HostFs } from '../lua/hostfs.js';
 import { Jail } from '../lua/jail.js';
 import { installLimits, OutputBudget } from '../lua/limits.js';
+import { createVm } from '../lua/loader.js';
 import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
-import { createVm, LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
+import { LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 import { utf8 } from '../util/bytes.js';
 
-export { loadLoader } from '../lua/vm.js';
+export { loadLoader } from '../lua/loader.js';
 
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StatePort } from '../../src/channel/protocol.js';
 import { installState } from '../../src/lua/globals/state.js';
-import { createVm, type LuaVm } from '../../src/lua/vm.js';
+import { createVm } from '../../src/lua/loader.js';
+import type { LuaVm } from '../../src/lua/vm.js';
 import { decodeValue } from '../../src/state/codec.js';
 import { luaValue, SAME } from './support/lua-values.js';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../src/lua/api.js';
-import { createVm, type ImportPatch, type LuaVm, ScriptExit } from '../../src/lua/vm.js';
+import { createVm } from '../../src/lua/loader.js';
+import { type ImportPatch, type LuaVm, ScriptExit } from '../../src/lua/vm.js';
 
 /** Collects what the machine writes to its descriptors. */
 function collector(): { patch: ImportPatch; text: () => string } {

@@ -5,8 +5,8 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { wholeFileSystem } from '../../../dist/lua/file-access.js';
 import { installState } from '../../../dist/lua/globals/state.js';
 import { HostFs } from '../../../dist/lua/hostfs.js';
+import { createVm } from '../../../dist/lua/loader.js';
 import { installStdlib } from '../../../dist/lua/stdlib.js';
-import { createVm } from '../../../dist/lua/vm.js';
 
 const SCRIPT = `
   local kept = { n = 1.5, text = "a\\0b", inner = { 1, 2, 3 } }

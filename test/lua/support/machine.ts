@@ -1,8 +1,9 @@
 import { type FileAccess, wholeFileSystem } from '../../../src/lua/file-access.js';
 import type { OpenFile } from '../../../src/lua/files.js';
 import { HostFs } from '../../../src/lua/hostfs.js';
+import { createVm } from '../../../src/lua/loader.js';
 import { InputFile } from '../../../src/lua/stdio.js';
-import { createVm, type LuaVm, ScriptExit } from '../../../src/lua/vm.js';
+import { type LuaVm, ScriptExit } from '../../../src/lua/vm.js';
 
 export interface MachineOptions {
   access?: FileAccess;
