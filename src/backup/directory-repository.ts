@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { atomicWrite, syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
 import { LockTimeout, withLockFile } from '../util/lock-file.js';
 import { pidExists } from '../util/process-identity.js';
+import { directoryFailure, FileSource } from './directory-files.js';
 import { assertBackupId, backupNotFound, isBackupId } from './repository.js';
 import type { ArchiveSink, ArchiveSource, BackupRepository, StoredArchive } from './types.js';
 
@@ -175,71 +176,7 @@ export class DirectoryRepository implements BackupRepository {
     }
   }
 
-  /** A failed system call as one sentence that names the directory; our own errors and an abort pass as they are. */
   #failure(error: unknown): unknown {
-    const errno = errnoOf(error);
-    if (!(error instanceof Error) || error instanceof LlmspellError || errno === undefined || !('syscall' in error)) {
-      return error;
-    }
-    const [what, hint] = WORDS[errno] ?? [`cannot be used (${errno})`, 'Check the directory and try again.'];
-    return new LlmspellError('BACKUP_FAILED', `The backup directory ${this.location} ${what}.`, {
-      subject: this.location,
-      hint,
-      cause: error,
-    });
-  }
-}
-
-const NO_ACCESS: [string, string] = ['cannot be written to or read', 'Check its owner and mode.'];
-const NO_DIRECTORY: [string, string] = ['is not a directory', 'Name another `backup_dir`.'];
-const NO_SPACE: [string, string] = [
-  'has no space left',
-  'Nothing was left behind. Free some space, or delete backups that are no longer needed.',
-];
-const WORDS: Record<string, [string, string]> = {
-  ENOSPC: NO_SPACE,
-  EDQUOT: NO_SPACE,
-  EFBIG: NO_SPACE,
-  EACCES: NO_ACCESS,
-  EPERM: NO_ACCESS,
-  EROFS: ['is read-only', 'Name another `backup_dir`, or make it writable.'],
-  ENOTDIR: NO_DIRECTORY,
-  EEXIST: NO_DIRECTORY,
-};
-
-class FileSource implements ArchiveSource {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly #file: FileHandle;
-
-  private constructor(file: FileHandle, name: string, sizeBytes: number) {
-    this.#file = file;
-    this.name = name;
-    this.sizeBytes = sizeBytes;
-  }
-
-  static async open(path: string): Promise<FileSource> {
-    const file = await open(path, 'r');
-    return new FileSource(file, path, (await file.stat()).size);
-  }
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    if (offset + length > this.sizeBytes) throw this.#tooShort(offset + length);
-    const bytes = Buffer.allocUnsafe(length);
-    for (let at = 0; at < length; ) {
-      const { bytesRead } = await this.#file.read(bytes, at, length - at, offset + at);
-      if (bytesRead === 0) throw this.#tooShort(offset + length);
-      at += bytesRead;
-    }
-    return bytes;
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
-  }
-
-  #tooShort(wanted: number): LlmspellError {
-    const message = `The archive ${this.name} is cut short: it has ${this.sizeBytes} bytes of at least ${wanted}.`;
-    return new LlmspellError('BACKUP_DAMAGED', message, { subject: this.name });
+    return directoryFailure(error, this.location);
   }
 }

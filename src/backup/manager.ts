@@ -3,18 +3,17 @@ import type { LiveSnapshot, StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { mapInOrder } from '../util/in-order.js';
 import { openArchive } from './archive-reader.js';
-import { type Base, chooseBase } from './base.js';
 import { Catalog } from './catalog.js';
 import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
 import { type ComparableState, comparable, diffStates } from './compare.js';
 import { findRecord } from './find.js';
+import { type Written, writeOnTop } from './incremental.js';
 import { abortable, reporter } from './operation.js';
 import { newBackupId } from './repository.js';
 import { decideRetention } from './retention.js';
-import { TakenBack, type Writing, writeFull, writeIncremental } from './snapshot.js';
+import { writeFull } from './snapshot.js';
 import type {
-  ArchiveInfo,
   ArchiveReader,
   BackupOptions,
   BackupRecord,
@@ -215,13 +214,13 @@ export class BackupManager {
   async #create(store: StateStore, options: CreateOptions): Promise<CreateResult> {
     const startMs = this.#clock.nowMs();
     const snapshot = await store.snapshot();
-    const warnings: string[] = [];
-    let info: ArchiveInfo;
+    let written: Written;
     try {
-      info = await this.#write(snapshot, options, warnings);
+      written = await this.#write(snapshot, startMs, options);
     } finally {
       await snapshot.close();
     }
+    const { info, warnings } = written;
     await this.#catalog.records();
     this.#catalog.markVerified(info.id);
     await this.#catalog.save();
@@ -233,60 +232,23 @@ export class BackupManager {
     return { backup, durationMs: this.#clock.nowMs() - startMs, warnings, ...(retention && { retention }) };
   }
 
-  async #write(snapshot: LiveSnapshot, options: CreateOptions, warnings: string[]): Promise<ArchiveInfo> {
+  /** @param startMs when the snapshot was asked for: changes made later may not be in it. */
+  async #write(snapshot: LiveSnapshot, startMs: number, options: CreateOptions): Promise<Written> {
     const records = await this.#catalog.records();
-    const writing = await this.#writing(snapshot, options, records);
-    if (!options.incremental) return await writeFull(writing);
-    if (!this.#options.incrementalEnabled) {
-      warnings.push('Incremental backups are switched off (incremental_enabled = false): this is a full one.');
-      return await writeFull(writing);
-    }
-    const made = await this.#writeIncremental(writing, records);
-    if ('id' in made) return made;
-    warnings.push(`This is a full backup: ${made.reason}.`);
-    return await writeFull(writing);
-  }
-
-  async #writing(snapshot: LiveSnapshot, options: CreateOptions, records: readonly BackupRecord[]): Promise<Writing> {
     const newestMs = records.at(-1)?.createdAtMs ?? 0;
     const start = {
       id: newBackupId(),
       // Backups of one repository are ordered by it, also where the clock was set back.
-      createdAtMs: Math.max(this.#clock.nowMs(), newestMs + 1),
+      createdAtMs: Math.max(startMs, snapshot.timeMs, newestMs + 1),
       description: options.description ?? '',
       tags: options.tags ?? [],
       compression: this.#options.compression,
     };
     const report = reporter('backup', options);
-    return { repository: this.repository, snapshot, start, archive: await this.#archiveOptions(options), report };
-  }
-
-  /** Goes back to ever older parents as long as the changes turn out to lead from before the one chosen. */
-  async #writeIncremental(
-    writing: Writing,
-    records: readonly BackupRecord[],
-  ): Promise<ArchiveInfo | { reason: string }> {
-    let atMostSeq = Number.POSITIVE_INFINITY;
-    for (;;) {
-      const base = chooseBase(writing.snapshot, records, this.#options, writing.start.createdAtMs, atMostSeq);
-      if ('reason' in base) return base;
-      const damage = await this.#firstDamaged(base);
-      if (damage !== undefined) return { reason: damage };
-      try {
-        return await writeIncremental(writing, base);
-      } catch (error) {
-        if (error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE') return { reason: error.message };
-        if (!(error instanceof TakenBack)) throw error;
-        atMostSeq = error.toSeq;
-      }
-    }
-  }
-
-  async #firstDamaged({ chain }: Base): Promise<string | undefined> {
-    for (const { id } of chain) {
-      if (!(await this.#isSound(id))) return `backup ${id}, which it would rest on, is damaged`;
-    }
-    return undefined;
+    const archive = await this.#archiveOptions(options);
+    const writing = { repository: this.repository, snapshot, start, archive, report };
+    if (!options.incremental) return { info: await writeFull(writing), warnings: [] };
+    return await writeOnTop(writing, records, this.#options, (id) => this.#isSound(id));
   }
 
   /** An archive that was touched since it was last found sound is read again. */

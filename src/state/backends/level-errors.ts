@@ -1,5 +1,6 @@
 import { type ErrorCode, errnoOf, LlmspellError } from '../../errors.js';
-import { isAlive, readHolder } from './level-holder.js';
+import { isRunning } from '../../util/process-identity.js';
+import { readHolder } from './level-holder.js';
 
 /** What LevelDB says when there is no room: its messages carry the system's text, not the errno. */
 const NO_SPACE = /No space left on device|Disk quota exceeded|File too large/;
@@ -35,7 +36,7 @@ function classify(reason: Error): readonly [ErrorCode, string] {
 /** The error for a state that another process has open. */
 export async function lockedError(directory: string, cause?: unknown): Promise<LlmspellError> {
   const holder = await readHolder(directory);
-  const who = holder !== undefined && isAlive(holder) ? `process ${holder.pid}` : 'another process';
+  const who = holder !== undefined && isRunning(holder) ? `process ${holder.pid}` : 'another process';
   return new LlmspellError('STATE_LOCKED', `The state in ${directory} is in use by ${who}.`, {
     subject: directory,
     ...(holder === undefined ? {} : { hint: `Wait for process ${holder.pid} to end, or stop it.` }),
