@@ -75,25 +75,13 @@ export class Jail implements FileAccess {
   }
 
   #open(path: Buffer, flags: number, mode: number, links: number): OpenFile {
-    const { O_NOFOLLOW, O_TRUNC } = constants;
-    const opened = this.#at(path, true, (entry, directory): OpenFile | Buffer => {
-      // O_TRUNC waits until the descriptor has been looked at.
-      const wanted = (openFlags(flags) & ~O_TRUNC) | O_NOFOLLOW;
-      let fd: number;
-      try {
-        fd = openSync(entry, wanted, mode);
-      } catch (error) {
-        if (!isErrno(error, 'ELOOP')) throw error;
-        const target = readlinkSync(entry, { encoding: 'buffer' });
-        return target[0] === SLASH ? target : join(directory, target);
-      }
-      return lookAt(fd, () => {
-        const stats = fstatSync(fd);
-        if (!stats.isFile() && !stats.isDirectory()) throw new SystemError('EPERM');
-        if ((flags & O_TRUNC) !== 0 && stats.isFile()) ftruncateSync(fd, 0);
-        return openFileOf(fd, stats, flags);
-      });
-    });
+    // `name/` is a directory or nothing, also behind a link.
+    const slash = path.at(-1) === SLASH ? '/' : '';
+    const opened = this.#at(
+      path,
+      true,
+      (entry, directory) => openEntry(entry, flags, mode, slash !== '') ?? targetOf(entry, directory, slash),
+    );
     if (!Buffer.isBuffer(opened)) return opened;
     if (links === 0) throw new SystemError('ELOOP');
     return this.#open(opened, flags, mode, links - 1);
@@ -138,6 +126,34 @@ export class Jail implements FileAccess {
       !SYSTEM_DIRECTORIES.some((system) => below(directory, system))
     );
   }
+}
+
+/** Opens what is there; undefined where that is a link. */
+function openEntry(entry: Buffer, flags: number, mode: number, onlyDirectory: boolean): OpenFile | undefined {
+  const { O_NOFOLLOW, O_TRUNC, O_CREAT } = constants;
+  // O_TRUNC waits until the descriptor has been looked at.
+  const left = onlyDirectory ? O_TRUNC | O_CREAT : O_TRUNC;
+  let fd: number;
+  try {
+    fd = openSync(entry, (openFlags(flags) & ~left) | O_NOFOLLOW, mode);
+  } catch (error) {
+    if (isErrno(error, 'ELOOP')) return undefined;
+    throw error;
+  }
+  return lookAt(fd, () => {
+    const stats = fstatSync(fd);
+    if (!stats.isFile() && !stats.isDirectory()) throw new SystemError('EPERM');
+    if (onlyDirectory && stats.isFile()) throw new SystemError('ENOTDIR');
+    if ((flags & O_TRUNC) !== 0) ftruncateSync(fd, 0);
+    return openFileOf(fd, stats, flags);
+  });
+}
+
+/** Where a link in `directory` leads, as a path to be looked at anew. */
+function targetOf(link: Buffer, directory: Buffer, slash: string): Buffer {
+  const target = readlinkSync(link, { encoding: 'buffer' });
+  const path = target[0] === SLASH ? target : join(directory, target);
+  return Buffer.concat([path, Buffer.from(slash)]);
 }
 
 const SYSTEM_DIRECTORIES = ['/proc', '/sys', '/dev'].map((path) => Buffer.from(path));
