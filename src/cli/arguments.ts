@@ -35,3 +35,15 @@ export const repeated = (text: string, earlier: readonly string[] = []): readonl
 
 /** A moment or the name of a backup: `@SECONDS` is Unix time, as `date` writes it; anything else is left as it is. */
 export const moment = (text: string): string | number => (/^@\d+(\.\d+)?$/.test(text) ? Number(text.slice(1)) : text);
+
+const SPAN_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A span in milliseconds: `30s`, `15m`, `6h`, `1d`. */
+export function spanOfTime(text: string): number {
+  const [, digits, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const spanMs = Number(digits) * SPAN_SECONDS[unit as keyof typeof SPAN_SECONDS] * 1000;
+  // Beyond it a timer of Node ends at once.
+  if (!(spanMs > 0 && spanMs < 2 ** 31))
+    throw new InvalidArgumentError('It is not a span such as 15m (s, m, h, d; at most 24d).');
+  return spanMs;
+}

@@ -36,6 +36,11 @@ export class Output {
     if (shown !== '') write(process.stdout, shown);
   }
 
+  /** One of many results of a command that goes on: a line of its own, also as JSON. */
+  line(document: unknown, text: () => string): void {
+    write(process.stdout, this.json ? JSON.stringify(document) : text());
+  }
+
   /** A piece of a result that is too large to hold; resolves when there is room for more. */
   async raw(text: string): Promise<void> {
     await new Promise((resolve) => opened(process.stdout).write(text, resolve));

@@ -4,6 +4,7 @@ import { errnoOf, LlmspellError } from '../errors.js';
 import { textOf } from '../util/bytes.js';
 import { type Checked, checkConfig, type KeyPath, type Problem } from './check.js';
 import { findConfig, type Search } from './find.js';
+import { type Origin, originsOf } from './origins.js';
 import type { KeyPositions } from './positions.js';
 import type { Config } from './schema.js';
 
@@ -11,9 +12,6 @@ export interface LoadOptions extends Search {
   /** Unknown keys are problems, not notices. Default false. */
   strict?: boolean;
 }
-
-/** Where an effective value comes from. */
-export type Origin = { from: 'default' } | { from: 'file'; file: string; line?: number; variables: readonly string[] };
 
 /** A configuration with all that is to be said about it; `config` holds defaults in place of the wrong values. */
 export interface Inspection {
@@ -96,7 +94,12 @@ async function report(checked: Checked, toml: string, shownFile: string, { stric
 
 async function positionsOf(toml: string): Promise<Map<string, KeyPositions>> {
   const { keyPositions } = await import('./positions.js');
-  return keyPositions(toml);
+  try {
+    return keyPositions(toml);
+  } catch {
+    // Two parsers may differ about a rarity; then a message goes without its line.
+    return new Map();
+  }
 }
 
 function inFileOrder(problems: Problem[], positions: Map<string, KeyPositions>): Problem[] {
@@ -115,32 +118,6 @@ function positionIn(positions: Map<string, KeyPositions>, path: KeyPath): KeyPos
   if (path.length === 0) return undefined;
   return positions.get(path.join('.')) ?? positionIn(positions, path.slice(0, -1));
 }
-
-interface FileOrigins {
-  file: string;
-  variables: Map<string, string[]>;
-  positions: Map<string, KeyPositions>;
-}
-
-function originsOf(config: object, source: FileOrigins | undefined, path: KeyPath = []): Map<string, Origin> {
-  const origins = new Map<string, Origin>();
-  for (const [name, value] of Object.entries(config)) {
-    const key = [...path, name].join('.');
-    if (isSection(value))
-      for (const [inner, origin] of originsOf(value, source, [...path, name])) origins.set(inner, origin);
-    else if (value !== undefined) origins.set(key, originOf(key, source));
-  }
-  return origins;
-}
-
-function originOf(key: string, source: FileOrigins | undefined): Origin {
-  const position = source?.positions.get(key);
-  if (!source || !position) return { from: 'default' };
-  return { from: 'file', file: source.file, line: position.value.line, variables: source.variables.get(key) ?? [] };
-}
-
-const isSection = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readToml(file: string, cwd: string): string {
   const shown = displayPath(file, cwd);

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { beforeEach, expect, test } from 'vitest';
 import { type Workspace, workspace } from './cli.js';
 
@@ -168,4 +169,31 @@ test('a restore to a moment takes the state back to what it was then', async () 
   const future = await cli.run(['backup', 'restore', '--to', '2999-01-01T00:00:00Z', '--yes']);
   expect(future).toMatchObject({ code: 1, stdout: '' });
   expect(future.stderr).toContain('lies in the future');
+});
+
+test('watch backs up at once and again, and leaves the state to others in between', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const child = cli.start(['backup', 'watch', '--every', '1s', '--tag', 'auto', '--json']);
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await lines.next()).value).backup;
+  const first = await next();
+  expect(first).toMatchObject({ is_incremental: false, tags: ['auto'] });
+  await ok('state', 'set', 'global', 'a', '2');
+  let second = await next();
+  while (second.record_count === 0) second = await next();
+  expect(second).toMatchObject({ is_incremental: true, record_count: 1 });
+  child.kill('SIGINT');
+  expect(await ended).toBe(130);
+});
+
+test.each(['soon', '0s', '15', '60d'])('watch --every %s is refused', async (every) => {
+  const { code, stderr } = await cli.run(['backup', 'watch', '--every', every]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('It is not a span such as 15m');
+});
+
+test('watch ends where there is nothing it could ever back up', async () => {
+  await configure('[runtime.state_persistence]\nbackend_type = "memory"');
+  expect(await cli.run(['backup', 'watch'])).toMatchObject({ code: 2, stdout: '' });
 });

@@ -32,7 +32,8 @@ const createDocument = ({ backup, durationMs, warnings, retention }: CreateResul
   ...(retention && { retention: cleanupDocument(retention) }),
 });
 
-function createText({ backup, durationMs, retention }: CreateResult): string {
+/** What became of one backup, for people. */
+export function createText({ backup, durationMs, retention }: CreateResult): string {
   const type = backup.isIncremental ? `incremental on ${backup.parentId}` : 'full';
   const made = `${backup.id}  ${type}, ${counted(backup.entryCount, 'entry', 'entries')}, ${byteCount(backup.sizeBytes)}, ${duration(durationMs)}`;
   if (!retention || retention.deletedCount === 0) return made;

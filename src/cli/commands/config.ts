@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { commentedConfig, tomlValue } from '../../config/document.js';
-import { displayPath, inspectConfig, type Origin } from '../../config/load.js';
+import { displayPath, inspectConfig } from '../../config/load.js';
+import type { Origin } from '../../config/origins.js';
 import { EXIT, errnoOf, LlmspellError, toPlainError } from '../../errors.js';
 import { atomicWrite } from '../../util/atomic-write.js';
 import { type Context, readConfig } from '../context.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { count, moment, repeated } from '../arguments.js';
+import { count, moment, repeated, spanOfTime } from '../arguments.js';
 import { act, define, type Invocation } from '../define.js';
 
 export function declareBackup(program: Command, invocation: Invocation): void {
@@ -25,6 +25,15 @@ function declareMaking(backup: Command, invocation: Invocation): void {
     .option('--tag <tag>', 'a name to find it by (may be repeated)', repeated)
     .option('--pin', 'retention never removes it');
   act(create, invocation, async () => (await import('../commands/backup.js')).create);
+
+  const watch = define(backup, {
+    usage: 'watch',
+    summary: 'back the state up again and again, until stopped; between two backups others may use the state',
+    examples: ['llmspell backup watch --every 15m --tag auto'],
+  })
+    .option('--every <span>', 'from one to the next: 30s, 15m, 6h, 1d (default: 15m)', spanOfTime)
+    .option('--tag <tag>', 'a name to find them by (may be repeated)', repeated);
+  act(watch, invocation, async () => (await import('../commands/backup-watch.js')).watch);
 }
 
 function declareLooking(backup: Command, invocation: Invocation): void {

@@ -4,56 +4,57 @@ import { act, define, type Invocation } from '../define.js';
 
 export function declareState(program: Command, invocation: Invocation): void {
   const state = define(program, { usage: 'state', summary: 'look at the state and change it', examples: [] });
-  const commands = () => import('../commands/state.js');
+  const changing = () => import('../commands/state.js');
+  const looking = () => import('../commands/state-look.js');
 
   const show = define(state, {
     usage: 'show [key]',
     summary: 'print the entries of all scopes, of one, or one entry',
     examples: ['llmspell state show', 'llmspell state show --scope agent:planner', 'llmspell state show greeting'],
   }).option('--scope <scope>', 'only this scope (with a key: default global)');
-  act(show, invocation, async () => (await commands()).show);
+  act(show, invocation, async () => (await looking()).show);
 
   const get = define(state, {
     usage: 'get <scope> <key>',
     summary: 'print a value as JSON',
     examples: ['llmspell state get global greeting'],
   });
-  act(get, invocation, async () => (await commands()).get);
+  act(get, invocation, async () => (await looking()).get);
 
   const set = define(state, {
     usage: 'set <scope> <key> <json>',
     summary: 'set a value; null deletes',
     examples: [`llmspell state set global greeting '"hello"'`, `llmspell state set agent:planner goals '["a", "b"]'`],
   });
-  act(set, invocation, async () => (await commands()).set);
+  act(set, invocation, async () => (await changing()).set);
 
   const remove = define(state, {
     usage: 'delete <scope> <key>',
     summary: 'delete an entry',
     examples: ['llmspell state delete global greeting'],
   });
-  act(remove, invocation, async () => (await commands()).remove);
+  act(remove, invocation, async () => (await changing()).remove);
 
   const list = define(state, {
     usage: 'list [scope]',
     summary: 'print the keys of a scope (default: global), one a line',
     examples: ['llmspell state list', 'llmspell state list agent:planner --prefix task:'],
   }).option('--prefix <prefix>', 'only keys that begin with it');
-  act(list, invocation, async () => (await commands()).list);
+  act(list, invocation, async () => (await looking()).list);
 
   const scopes = define(state, {
     usage: 'scopes',
     summary: 'print the scopes that hold anything, one a line',
     examples: ['llmspell state scopes'],
   });
-  act(scopes, invocation, async () => (await commands()).scopes);
+  act(scopes, invocation, async () => (await looking()).scopes);
 
   const history = define(state, {
     usage: 'history <scope> <key>',
     summary: 'print what an entry was, newest first, as far back as the history reaches',
     examples: ['llmspell state history global greeting -l 5'],
   }).option('-l, --limit <n>', 'the newest so many', count);
-  act(history, invocation, async () => (await commands()).history);
+  act(history, invocation, async () => (await looking()).history);
 
   const clear = define(state, {
     usage: 'clear',
@@ -62,14 +63,14 @@ export function declareState(program: Command, invocation: Invocation): void {
   })
     .option('--scope <scope>', 'only this scope')
     .option('-y, --yes', 'do not ask');
-  act(clear, invocation, async () => (await commands()).clear);
+  act(clear, invocation, async () => (await changing()).clear);
 
   const stats = define(state, {
     usage: 'stats',
     summary: 'print how many entries and bytes each scope holds',
     examples: ['llmspell state stats'],
   });
-  act(stats, invocation, async () => (await commands()).stats);
+  act(stats, invocation, async () => (await looking()).stats);
 
   const transfer = () => import('../commands/state-transfer.js');
   const exporting = define(state, {
