@@ -42,7 +42,15 @@ export async function newestLog(directory: string): Promise<string> {
 export async function logBytes(directory: string): Promise<number> {
   const database = join(directory, 'db');
   const logs = (await list(database)).filter((name) => LOG.test(name));
-  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(database, name))).size));
+  // LevelDB may remove one meanwhile.
+  const sizes = await Promise.all(
+    logs.map((name) =>
+      stat(join(database, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((a, b) => a + b, 0);
 }
 

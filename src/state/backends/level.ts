@@ -277,7 +277,8 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   override async close(): Promise<void> {
-    const isClean = await this.#inLine(() => this.#settle());
+    // What the store has flushed is on disk; only that this close was a clean one cannot be told, where this fails.
+    const isClean = await this.#inLine(() => this.#settle()).catch(() => false);
     // Its handle keeps LevelDB open, too.
     await this.#scanner?.close();
     this.#scanner = undefined;
