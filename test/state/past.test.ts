@@ -179,8 +179,7 @@ describe.each(Object.keys(backends))('the past on %s', (kind) => {
       await put(store, `k${i % 10}`, String(i).padStart(1000, ' '));
       await store.flush();
     }
-    // Trimmed to nine tenths, at a little more than a kilobyte each.
-    const { historyStart } = await waitFor(store, (snapshot) => snapshot.historyStart >= 83);
+    const { historyStart } = await waitFor(store, (snapshot) => snapshot.historyStart >= 80);
     expect(historyStart).toBeLessThan(90);
     expect((await dumpAt(store, 90)).length).toBe(10);
   });

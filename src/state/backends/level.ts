@@ -185,6 +185,8 @@ class LevelBackend extends LevelView implements StateBackend {
   readonly #cacheBytes: number;
   readonly #isSalvage: boolean;
   #open: Database | undefined;
+  /** From the call of `close` on nothing new is begun; what was begun before is waited for. */
+  #isClosing = false;
   #scanner: LevelScanner | undefined;
   #registered: string | undefined;
   /** The end of the line of commits. */
@@ -204,7 +206,7 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   protected override get database(): Database {
-    if (this.#open === undefined) throw closed(this.directory);
+    if (this.#open === undefined || this.#isClosing) throw closed(this.directory);
     return this.#open;
   }
 
@@ -277,6 +279,7 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   override async close(): Promise<void> {
+    this.#isClosing = true;
     // What the store has flushed is on disk; only that this close was a clean one cannot be told, where this fails.
     const isClean = await this.#inLine(() => this.#settle()).catch(() => false);
     // Its handle keeps LevelDB open, too.
@@ -288,6 +291,8 @@ class LevelBackend extends LevelView implements StateBackend {
     if (isClean) await writeHolder(this.directory, { closedAtCommit: this.#commits });
     if (this.#registered !== undefined) openDirectories.delete(this.#registered);
     this.#registered = undefined;
+    this.#isClosing = false;
+    this.#failure = undefined;
   }
 
   /** Whether everything committed is on disk now, in a place that is quick to open. */
@@ -295,7 +300,7 @@ class LevelBackend extends LevelView implements StateBackend {
     if (!this.#isSound || this.#failure !== undefined) return false;
     this.#isSound = false;
     if (this.#unsyncedFromLog !== undefined)
-      await this.#write(this.database.batch().put(FORMAT_KEY, formatMark(this.#commits)), true);
+      await this.#write(this.#open!.batch().put(FORMAT_KEY, formatMark(this.#commits)), true);
     // Once here instead of at every open until then: an open takes as long as the log is.
     if ((await logBytes(this.directory)) > LONG_LOG_BYTES) await this.#emptyWriteBuffer();
     return true;
@@ -303,7 +308,7 @@ class LevelBackend extends LevelView implements StateBackend {
 
   /** Into a table, which LevelDB syncs. A range above every key: nothing else is compacted. */
   async #emptyWriteBuffer(): Promise<void> {
-    await (this.database as Compactable).compactRange(ABOVE_ALL, ABOVE_ALL);
+    await (this.#open as Compactable).compactRange(ABOVE_ALL, ABOVE_ALL);
   }
 
   getSync(key: Bytes): Bytes | undefined {
