@@ -8,7 +8,7 @@ import type { ArchiveOptions, ArchiveSource, ArchiveStart, CompressionSetting } 
 import type { RawEntry } from '../dist/state/types.js';
 import { realisticEntries } from './entries.js';
 
-const RUNS = 5;
+const RUNS = 3;
 const PAGE = 1000;
 
 const SETTINGS: { name: string; compression: CompressionSetting; encrypted?: true }[] = [
