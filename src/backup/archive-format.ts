@@ -50,7 +50,8 @@ export async function namingDamage<T>(name: string, read: () => Promise<T>): Pro
 }
 
 export function encodeHeader(json: Bytes): Buffer {
-  if (json.length > MAX_HEADER_BYTES) throw new RangeError('the header is too long');
+  if (json.length > MAX_HEADER_BYTES)
+    throw new LlmspellError('INTERNAL', `The header of a backup would have ${json.length} bytes.`);
   const out = Buffer.alloc(PREAMBLE_BYTES + json.length);
   MAGIC.copy(out);
   out.writeUInt32LE(FORMAT_VERSION, 8);

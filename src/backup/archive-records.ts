@@ -9,6 +9,7 @@ import { ByteReader, MAX_VARINT_BYTES, writeVarint } from './varint.js';
 export const CHUNK_BYTES = 512 * 1024;
 /** Larger keys do not occur (a scope and a key of 64 KiB each, every byte escaped). */
 const MAX_HEAD_BYTES = 512 * 1024;
+/** No state holds larger ones, and a reader refuses to wait for more. */
 const MAX_VALUE_BYTES = 1024 ** 3;
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -43,9 +44,11 @@ export class ChunkBuilder {
   }
 
   /** Begins a record: makes room for a head with these variable parts. */
-  begin(sortKey: Bytes, variableBytes: number): void {
+  begin(sortKey: Bytes, variableBytes: number, valueBytes: number): void {
     if (variableBytes > MAX_HEAD_BYTES)
       throw new LlmspellError('KEY_INVALID', `A key of ${variableBytes} bytes cannot be backed up.`);
+    if (valueBytes > MAX_VALUE_BYTES)
+      throw new LlmspellError('VALUE_TOO_LARGE', `A value of ${valueBytes} bytes cannot be backed up.`);
     this.#reserve(variableBytes + 8 * MAX_VARINT_BYTES);
     this.#first ??= sortKey;
     this.#last = sortKey;
@@ -116,7 +119,7 @@ export class EntryLayout implements RecordLayout<RawEntry> {
   write({ key, value }: RawEntry, out: ChunkBuilder): Bytes {
     if (compareBytes(key, this.#last) <= 0) throw unordered('Entries');
     this.#last = key;
-    out.begin(key, key.length);
+    out.begin(key, key.length, value.length);
     out.varint(key.length);
     out.varint(value.length);
     out.bytes(key);
@@ -161,7 +164,7 @@ export class ChangeLayout implements RecordLayout<HistoryRecord> {
     const { seq, timeMs } = record;
     if (!this.#inOrder(seq, timeMs)) throw unordered('Changes');
     const { kind, scope, key, value } = partsOf(record);
-    out.begin(seqKey(seq), scope.length + key.length);
+    out.begin(seqKey(seq), scope.length + key.length, value.length);
     const numbers = [kind, seq - this.#baseSeq, timeMs - this.#baseTimeMs, scope.length, key.length, value.length];
     for (const number of numbers) out.varint(number);
     out.bytes(scope);

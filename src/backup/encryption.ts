@@ -53,9 +53,9 @@ export async function newEncryption(
   storeId: string,
 ): Promise<{ header: EncryptionHeader; archiveKey: Bytes }> {
   const scryptSalt = createHash('sha256').update(`llmspell scrypt salt ${storeId}`).digest('hex').slice(0, 32);
-  const kdf =
-    key.kind === 'raw' ? ({ name: 'raw' } as const) : { name: 'scrypt' as const, ...SCRYPT, salt: scryptSalt };
-  const master = await masterKey(key, kdf);
+  const scryptKdf = { name: 'scrypt', ...SCRYPT, salt: scryptSalt } as const;
+  const master = key.kind === 'raw' ? checkedRawKey(key.bytes) : await fromPassphrase(key.passphrase, scryptKdf);
+  const kdf = key.kind === 'raw' ? ({ name: 'raw' } as const) : scryptKdf;
   const salt = randomBytes(32);
   const header = { cipher: 'aes-256-gcm', kdf, salt: salt.toString('hex'), keyId: keyIdOf(master) } as const;
   return { header, archiveKey: archiveKeyOf(master, salt) };
@@ -69,9 +69,8 @@ export async function archiveKeyFor(
 ): Promise<Bytes> {
   if (!key)
     throw new LlmspellError('BACKUP_KEY', `The backup ${name} is encrypted and no key is given.`, { subject: name });
-  if ((key.kind === 'raw') !== (header.kdf.name === 'raw'))
-    throw wrongKey(name, `was encrypted with a ${header.kdf.name === 'raw' ? 'raw key' : 'passphrase'}`);
   const master = await masterKey(key, header.kdf);
+  if (!master) throw wrongKey(name, `was encrypted with a ${header.kdf.name === 'raw' ? 'raw key' : 'passphrase'}`);
   if (keyIdOf(master) !== header.keyId) throw wrongKey(name, 'was encrypted with another key');
   return archiveKeyOf(master, Buffer.from(header.salt, 'hex'));
 }
@@ -132,20 +131,26 @@ const scryptAsync = promisify<string, Bytes, number, { N: number; r: number; p: 
 /** The last derivation: a chain of archives, or a list of them, asks for the same one again and again. */
 let latest: { of: string; master: Promise<Bytes> } | undefined;
 
-async function masterKey(key: EncryptionKey, kdf: EncryptionHeader['kdf']): Promise<Bytes> {
-  if (key.kind === 'raw') return checkedRawKey(key.bytes);
-  if (key.passphrase === '') throw new LlmspellError('BACKUP_KEY', 'The passphrase for backups is empty.');
-  if (kdf.name === 'raw') throw new TypeError('a passphrase needs scrypt');
-  const { n, r, p, salt } = kdf;
+/** Undefined where a key of this kind cannot be the one. */
+async function masterKey(key: EncryptionKey, kdf: EncryptionHeader['kdf']): Promise<Bytes | undefined> {
+  if (key.kind === 'raw') return kdf.name === 'raw' ? checkedRawKey(key.bytes) : undefined;
+  return kdf.name === 'scrypt' ? fromPassphrase(key.passphrase, kdf) : undefined;
+}
+
+async function fromPassphrase(passphrase: string, { n, r, p, salt }: ScryptParameters): Promise<Bytes> {
+  if (passphrase === '') throw new LlmspellError('BACKUP_KEY', 'The passphrase for backups is empty.');
   const of = createHash('sha256')
-    .update(JSON.stringify([key.passphrase, n, r, p, salt]))
+    .update(JSON.stringify([passphrase, n, r, p, salt]))
     .digest('hex');
-  if (latest?.of !== of) {
-    const options = { N: n, r, p, maxmem: 256 * n * r };
-    latest = { of, master: scryptAsync(key.passphrase.normalize('NFC'), Buffer.from(salt, 'hex'), KEY_BYTES, options) };
-    latest.master.catch(() => (latest = undefined));
-  }
-  return latest.master;
+  if (latest?.of === of) return latest.master;
+  const options = { N: n, r, p, maxmem: 256 * n * r };
+  const master = scryptAsync(passphrase.normalize('NFC'), Buffer.from(salt, 'hex'), KEY_BYTES, options);
+  latest = { of, master };
+  // A derivation that failed must not stand in the way of the next try.
+  master.catch(() => {
+    latest = undefined;
+  });
+  return master;
 }
 
 function checkedRawKey(bytes: Bytes): Bytes {

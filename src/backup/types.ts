@@ -74,7 +74,10 @@ export interface ArchiveOptions {
 
 export type EncryptionKey = { kind: 'passphrase'; passphrase: string } | { kind: 'raw'; bytes: Uint8Array };
 
-/** Writes one archive: `entries` for a full one or `changes` for an incremental one, then `finish`. */
+/**
+ * Writes one archive: `entries` for a full one or `changes` for an incremental one, in ascending order, then `finish`. What is handed in
+ * must not be changed afterwards.
+ */
 export interface ArchiveWriter {
   entries(page: readonly RawEntry[]): Promise<void>;
   changes(page: readonly HistoryRecord[]): Promise<void>;

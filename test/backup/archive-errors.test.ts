@@ -74,6 +74,16 @@ describe('an archive is not written', () => {
     await expect(writeFull([entry('a', 'k'.repeat(600_000), '')])).rejects.toMatchObject({ code: 'KEY_INVALID' });
   });
 
+  it('with a value that no reader would wait for', async () => {
+    const refusal = { code: 'VALUE_TOO_LARGE' };
+    await expect(writeFull([entry('a', 'a', new Uint8Array(1024 ** 3 + 1))])).rejects.toMatchObject(refusal);
+  });
+
+  it('with a store id of kilobytes', async () => {
+    const position = { storeId: 'x'.repeat(70_000), seq: 1, timeMs: 1 };
+    await expect(writeFull([], { position })).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
   it('with a description of megabytes', async () => {
     const refusal = { code: 'BACKUP_FAILED', hint: /shorten description and tags/ };
     await expect(writeFull([], { description: 'x'.repeat(3_000_000) })).rejects.toMatchObject(refusal);
