@@ -93,11 +93,11 @@ export async function walkTogether(
   states: readonly ComparableState[],
   scopes: readonly Bytes[] | undefined,
   visit: (key: Bytes, entries: readonly (Printed | undefined)[]) => void,
-  onPart: (part: Part) => void = () => undefined,
+  onPart: () => void = () => undefined,
 ): Promise<void> {
   const parts = states.map((state) => state.parts).reduce((most, some) => (some.length > most.length ? some : most));
   for (const part of parts) {
-    onPart(part);
+    onPart();
     const cursors = states.map((state) => new Cursor(state.prints(part, scopes)));
     try {
       await walkOnce(cursors, visit);

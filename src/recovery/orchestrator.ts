@@ -1,12 +1,12 @@
 import type { BackupManager } from '../backup/manager.js';
 import { abortable, type Report, reporter } from '../backup/operation.js';
-import type { OperationOptions } from '../backup/types.js';
+import type { OperationOptions, Progress } from '../backup/types.js';
 import { LlmspellError } from '../errors.js';
-import type { ActivatedGeneration, GenerationWriter, RollbackPoint, StateStore } from '../state/types.js';
+import type { ActivatedGeneration, GenerationWriter, Position, RollbackPoint, StateStore } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import { printable } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import { compare, type Effect, fill } from './build.js';
+import { type Build, compare, type Effect, fill } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
 import { openScratch, type ScratchState } from './scratch.js';
@@ -26,6 +26,8 @@ interface Run {
   /** The state that is changed. */
   store: StateStore;
   plan: RecoveryPlan;
+  /** What is gone back to: the time asked for, or that of the change. */
+  moment: Position;
   source: RecoverySource;
   options: RestoreOptions;
   report: Report;
@@ -135,16 +137,18 @@ export class RecoveryOrchestrator {
     const found = await this.plan(target);
     if (options.verify !== false) await this.#validate(found, options, report);
     const { plan, source } = await this.#open(found, options);
-    return { store, plan: { ...plan, target: { ...source.position, ...plan.target } }, source, options, report };
+    const moment = { ...source.position, ...plan.target };
+    return { store, plan: { ...plan, target: moment }, moment, source, options, report };
   }
 
   /** Reads every byte of the chain: a damaged archive in it refuses the restore. */
   async #validate({ chain }: RecoveryPlan, options: RestoreOptions, report: Report): Promise<void> {
     const head = chain.at(-1);
     if (!head) return;
-    report({ phase: 'validate', backupId: head.id, total: chain.length, message: `Reading ${chain.length} archives` });
+    const onProgress = ({ done, total, message }: Progress) =>
+      report({ phase: 'validate', backupId: head.id, done, ...(total !== undefined && { total }), message });
     const { signal } = options;
-    const result = await this.#backups.validate(head.id, signal ? { signal } : {});
+    const result = await this.#backups.validate(head.id, { onProgress, ...(signal && { signal }) });
     if (result.isValid) return;
     const code = result.checksumValid && result.integrityValid ? 'BACKUP_CHAIN_BROKEN' : 'BACKUP_DAMAGED';
     throw new LlmspellError(code, `Backup ${head.id} cannot be restored: ${result.errors.join(' ')}`, {
@@ -155,7 +159,7 @@ export class RecoveryOrchestrator {
   async #open(plan: RecoveryPlan, { signal }: RestoreOptions): Promise<{ plan: RecoveryPlan; source: RecoverySource }> {
     if (plan.history) return { plan, source: historySource(await this.#store.at(plan.history.toSeq)) };
     const { seq, timeMs } = plan.target;
-    const until = seq === undefined ? { timeMs } : { seq };
+    const until = seq === undefined ? { timeMs: timeMs! } : { seq };
     try {
       return { plan, source: await this.#backups.openState(plan.chain, until, signal ? { signal } : {}) };
     } catch (error) {
@@ -168,7 +172,7 @@ export class RecoveryOrchestrator {
   }
 
   async #run(run: Run): Promise<Outcome> {
-    const { plan, options } = run;
+    const { plan, moment, options } = run;
     const { effect, activated }: Done = options.dryRun ? { effect: await this.#compare(run) } : await this.#build(run);
     return {
       backupId: plan.chain.at(-1)?.id,
@@ -177,17 +181,17 @@ export class RecoveryOrchestrator {
       ...effect,
       rollbackId: activated?.rollbackId,
       chain: plan.chain.map(({ id }) => id),
-      restoredToMs: plan.target.timeMs,
+      restoredToMs: moment.timeMs,
       warnings: [],
     };
   }
 
   /** The effect on the present state; with a generation, that is verified on the way. */
-  async #compare({ store, source, options, report }: Run, generation?: GenerationWriter): Promise<Effect> {
+  async #compare(run: Run, generation?: GenerationWriter): Promise<Effect> {
+    const { store, options } = run;
     const present = await store.snapshot();
     try {
-      const build = { source, scopes: options.scopes, report, signal: options.signal };
-      const effect = await compare(build, present, generation);
+      const effect = await compare(buildOf(run), present, generation);
       return options.preserveUntracked ? { ...effect, entriesDeleted: 0 } : effect;
     } finally {
       await present.close();
@@ -195,11 +199,11 @@ export class RecoveryOrchestrator {
   }
 
   async #build(run: Run): Promise<Done> {
-    const { store, source, options, report } = run;
+    const { store, options, report } = run;
     report({ phase: 'rollback_point', message: 'The present state is kept as it is until the swap' });
     const generation = await store.newGeneration();
     try {
-      await fill({ source, scopes: options.scopes, report, signal: options.signal }, generation);
+      await fill(buildOf(run), generation);
       const effect = await this.#compare(run, options.verify === false ? undefined : generation);
       const isWhole = !options.scopes && !options.preserveUntracked;
       const activated = await (isWhole ? this.#swapWhole(run, generation) : this.#swapMerged(run, generation));
@@ -209,18 +213,20 @@ export class RecoveryOrchestrator {
     }
   }
 
-  async #swapWhole({ plan, source, options, report }: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
+  async #swapWhole(run: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
+    const { plan, source, options, report } = run;
     const backupId = await this.#restoredBackup(plan, source);
     report({ phase: 'swap', message: 'Swapping' });
     throwIfAborted(options.signal);
     return await generation.activate({
-      description: describe(plan),
+      description: describe(run),
       rewind: { position: source.position, ...(backupId !== undefined && { backupId }) },
       keepOld: options.backupCurrent ?? true,
     });
   }
 
-  async #swapMerged({ store, plan, options, report }: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
+  async #swapMerged(run: Run, generation: GenerationWriter): Promise<ActivatedGeneration> {
+    const { store, options, report } = run;
     const merge = new Merge(store, generation, options);
     const present = await store.snapshot();
     try {
@@ -231,7 +237,7 @@ export class RecoveryOrchestrator {
     }
     report({ phase: 'swap', message: 'Swapping' });
     const what = options.scopes ? `${options.scopes.map(printable).join(', ')} from ` : '';
-    return await merge.activate(present, `${what}${describe(plan)}`, options.backupCurrent ?? true);
+    return await merge.activate(present, `${what}${describe(run)}`, options.backupCurrent ?? true);
   }
 
   /** The backup that the next incremental one may rest on: only where the state is exactly that of the backup. */
@@ -277,7 +283,14 @@ const isPlain = ({ dryRun, scopes, preserveUntracked }: RestoreOptions): boolean
   !dryRun && !scopes && !preserveUntracked;
 
 /** The backup, or the time, that the state was taken back to: for history and for people. */
-function describe({ chain, target }: RecoveryPlan): string {
-  const head = chain.at(-1);
-  return head ? `backup ${head.id}` : new Date(target.timeMs).toISOString();
+function describe({ plan, moment }: Run): string {
+  const head = plan.chain.at(-1);
+  return head ? `backup ${head.id}` : new Date(moment.timeMs).toISOString();
+}
+
+function buildOf({ plan, source, options, report }: Run): Build {
+  const { scopes, signal } = options;
+  const isCounted = plan.chain.length > 0 && !scopes;
+  const writeCount = isCounted ? plan.chain.reduce((sum, { recordCount }) => sum + recordCount, 0) : undefined;
+  return { source, writeCount, scopes, report, signal };
 }

@@ -22,7 +22,10 @@ export interface Unreachable {
 }
 
 /** The plan for a backup: its chain. */
-export const planOfChain = (chain: readonly BackupRecord[], target = chain.at(-1)!.position): RecoveryPlan => ({
+export const planOfChain = (
+  chain: readonly BackupRecord[],
+  target: RecoveryPlan['target'] = chain.at(-1)!.position,
+): RecoveryPlan => ({
   chain: chain.map(({ id, isIncremental, createdAtMs, sizeBytes, recordCount }) => ({
     id,
     isIncremental,
@@ -30,7 +33,7 @@ export const planOfChain = (chain: readonly BackupRecord[], target = chain.at(-1
     sizeBytes,
     recordCount,
   })),
-  target: { storeId: target.storeId, seq: target.seq, timeMs: target.timeMs },
+  target,
 });
 
 /**
@@ -54,7 +57,8 @@ export function planMoment(
     moment.seq === 0 && moment.timeMs !== undefined
       ? byTime(moment.timeMs, sound, byId)
       : (byChange(moment.seq, own, byId) ?? fromHistory(moment, live) ?? outsideHistory(moment, own, sound, byId));
-  return found ?? { unreachable: whyNot(moment, sound, live) };
+  if (!found) return { unreachable: whyNot(moment, sound, live) };
+  return moment.timeMs === undefined ? found : { ...found, target: { ...found.target, timeMs: moment.timeMs } };
 }
 
 /** The cheapest chain whose last archive ends at the change or has it among its own. */
@@ -67,13 +71,13 @@ function byChange(seq: number | undefined, own: readonly BackupRecord[], byId: R
   const chain = chains[0];
   if (!chain) return undefined;
   const { position } = chain.at(-1)!;
-  return planOfChain(chain, position.seq === seq ? position : { ...position, seq });
+  return planOfChain(chain, position.seq === seq ? position : { storeId: position.storeId, seq });
 }
 
-function fromHistory({ seq, timeMs }: Moment, live: LiveHistory | undefined): RecoveryPlan | undefined {
+function fromHistory({ seq }: Moment, live: LiveHistory | undefined): RecoveryPlan | undefined {
   if (!live || seq === undefined || seq < live.historyStart || seq > live.seq) return undefined;
   const { storeId, historyStart } = live;
-  return { chain: [], history: { fromSeq: historyStart, toSeq: seq }, target: { storeId, seq, timeMs: timeMs ?? 0 } };
+  return { chain: [], history: { fromSeq: historyStart, toSeq: seq }, target: { storeId, seq } };
 }
 
 function outsideHistory(
@@ -94,10 +98,9 @@ function byTime(timeMs: number | undefined, sound: readonly BackupRecord[], byId
   const begun = sound.filter(({ parent, position }) => (parent?.fromTimeMs ?? position.timeMs) <= timeMs);
   const record = begun.findLast(({ createdAtMs }) => timeMs <= createdAtMs);
   if (!record) return undefined;
-  const { position } = record;
+  const { storeId, seq, timeMs: lastMs } = record.position;
   const chain = chainOf(record, byId).records;
-  if (timeMs >= position.timeMs) return { ...planOfChain(chain), target: { ...position, timeMs } };
-  return { ...planOfChain(chain), target: { storeId: position.storeId, timeMs } };
+  return planOfChain(chain, timeMs >= lastMs ? { storeId, seq } : { storeId });
 }
 
 function whyNot({ timeMs, seq }: Moment, sound: readonly BackupRecord[], live: LiveHistory | undefined): string {

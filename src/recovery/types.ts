@@ -22,8 +22,8 @@ export interface RecoveryPlan {
   chain: { id: string; isIncremental: boolean; createdAtMs: number; sizeBytes: number; recordCount: number }[];
   /** Where no archive reaches: the moment is taken from the history of the state itself, which reaches back to `fromSeq`. */
   history?: { fromSeq: number; toSeq: number };
-  /** Where it ends. `seq` is absent until the archives have been read: which change was the last one before a time, only they tell. */
-  target: { storeId: string; seq?: number; timeMs: number };
+  /** Where it ends. Which change was the last one before a time, and the time of a change, may be known only once it has been read. */
+  target: { storeId: string; seq?: number; timeMs?: number };
 }
 
 export interface RestoreResult {

@@ -220,6 +220,18 @@ test('progress goes through the phases in their order, and its percentage never 
   }
 });
 
+test('what was restored to is told: the time asked for, or that of the change', async () => {
+  const bench = await newBench();
+  await threeBackups(bench);
+  const { seq, timeMs } = bench.store.position();
+  bench.clock.timeMs += 500;
+  await set(bench.store, 'late/x', 'after it');
+  const bySeq = await recoveryOf(bench).restore({ seq }, { dryRun: true });
+  expect(bySeq).toMatchObject({ restoredToMs: timeMs, plan: { target: { seq, timeMs } } });
+  const byTime = await recoveryOf(bench).restore({ timeMs: timeMs + 100 }, { dryRun: true });
+  expect(byTime).toMatchObject({ restoredToMs: timeMs + 100, plan: { target: { seq } } });
+});
+
 test('without keeping the present state there is no rollback id', async () => {
   const bench = await newBench();
   const [first] = await threeBackups(bench);
