@@ -11,6 +11,9 @@ import type { StateService } from './state-service.js';
 import { systemHandlers } from './system-service.js';
 import { takeWorker } from './worker-thread.js';
 
+/** Node's timers fire at once where they are to wait longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export interface RunOptions {
   output: OutputSink;
   /** Called when the script first reads its stdin. */
@@ -105,8 +108,10 @@ export class ScriptThread {
   #watch(timeoutSeconds: number, signal: AbortSignal | undefined): () => void {
     const abort = () => this.#end(stopped('ABORTED', 'The script was stopped from outside.'));
     const late = () => this.#end(stopped('SCRIPT_TIMEOUT', `The script ran longer than ${timeoutSeconds} seconds.`));
-    const timer = timeoutSeconds > 0 ? setTimeout(late, timeoutSeconds * 1000) : undefined;
+    const timer = timeoutSeconds > 0 ? setTimeout(late, Math.min(timeoutSeconds * 1000, LONGEST_TIMER_MS)) : undefined;
     signal?.addEventListener('abort', abort);
+    // It may have come since it was last looked at.
+    if (signal?.aborted === true) abort();
     return () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScriptHost } from '../../src/host/script-host.js';
-import { runScript, scriptHost } from './script-runs.js';
+import { MACHINE, runScript, scriptHost } from './script-runs.js';
 
 let host: ScriptHost;
 let directory: string;
@@ -112,6 +112,11 @@ describe('ending', () => {
     await expect(host.run({ source: 'x()', signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
+  test('not by a time limit of many years', async () => {
+    const { text, error } = await runScript(host, { source: 'print("in time")', timeoutSeconds: 1e9 });
+    expect([text, error]).toEqual(['in time\n', undefined]);
+  });
+
   test('by the clock: whatever the script does', async () => {
     const endless = {
       loop: 'while true do end',
@@ -130,6 +135,16 @@ describe('ending', () => {
     );
     expect((await runScript(host, 'print("still here")')).text).toBe('still here\n');
   });
+});
+
+test('a machine that cannot be built is told in one sentence, and the next script runs', async () => {
+  const { exitCode, error } = await runScript(host, {
+    source: 'print(1)',
+    machine: { ...MACHINE, limits: null as never },
+  });
+  expect([exitCode, error?.code]).toEqual([1, 'SCRIPT_CRASHED']);
+  expect(error?.message).toMatch(/^The script's thread ended unexpectedly: .*[^\n]\.$/);
+  expect((await runScript(host, 'print("next")')).text).toBe('next\n');
 });
 
 describe('several scripts', () => {

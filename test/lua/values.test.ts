@@ -8,7 +8,9 @@ import { decodeValue } from '../../src/state/codec.js';
 import { luaValue, SAME } from './support/lua-values.js';
 
 /** A machine whose `State` keeps one value, as bytes. */
-async function machine(maxValueDepth = 100): Promise<{ vm: LuaVm; stored: () => Uint8Array }> {
+async function machine(
+  maxValueDepth = 100,
+): Promise<{ vm: LuaVm; stored: () => Uint8Array; store: (bytes: Uint8Array) => void }> {
   const vm = await createVm([]);
   let stored = new Uint8Array();
   const port = {
@@ -22,7 +24,10 @@ async function machine(maxValueDepth = 100): Promise<{ vm: LuaVm; stored: () => 
     const limits = { memoryBytes: 0, maxInstructions: 0, maxOutputBytes: 0, maxValueBytes: 50_000_000, maxValueDepth };
     installState(vm, L, { port, limits, calls: [], onEvent: () => undefined });
   });
-  return { vm, stored: () => stored };
+  const store = (bytes: Uint8Array) => {
+    stored = new Uint8Array(bytes);
+  };
+  return { vm, stored: () => stored, store };
 }
 
 /** Runs Lua; the message of its error, or undefined. */
@@ -146,4 +151,30 @@ test('refused values leave the machine as it was', async () => {
       assert(State.get("k") == "kept")`,
     ),
   ).toBeUndefined();
+});
+
+test('stored bytes that are no value are an ordinary error', async () => {
+  const { vm, store } = await machine();
+  const broken: [number[], string][] = [
+    [[], 'a stored value is cut short'],
+    [[0xa5, 0x61], 'a stored value is cut short'],
+    [[0x93, 1, 2], 'a stored value is cut short'],
+    [[0xcb, 1, 2], 'a stored value is cut short'],
+    [[0xd4, 1, 2], 'a stored value has an unknown part (0xd4)'],
+    [[0xdd, 0xff, 0xff, 0xff, 0xff], 'a stored value is cut short'],
+  ];
+  for (const [bytes, message] of broken) {
+    store(Uint8Array.from(bytes));
+    expect(run(vm, 'State.get("k")')).toBe(`test:1: ${message}`);
+  }
+  store(Uint8Array.from([0x92, 0xca, 0x3f, 0xc0, 0, 0, 0xcf, 0, 0, 0, 0, 0, 0, 0, 7]));
+  expect(run(vm, 'local v = State.get("k") assert(v[1] == 1.5 and v[2] == 7)')).toBeUndefined();
+});
+
+test('a value that the memory limit leaves no room for is an error that can be caught', async () => {
+  const { vm, store } = await machine();
+  vm.maxMemoryBytes = 20 * 2 ** 20;
+  store(Buffer.concat([Buffer.from([0xdb, 2, 0, 0, 0]), Buffer.alloc(2 ** 25, 'x')]));
+  expect(run(vm, 'local ok, e = pcall(State.get, "k") assert(not ok and e == "not enough memory")')).toBeUndefined();
+  expect(run(vm, 'assert(#("x"):rep(1000) == 1000)')).toBeUndefined();
 });

@@ -90,3 +90,18 @@ test('an unwinding passes every pcall of the script', async () => {
   });
   expect(() => run(vm, 'while true do pcall(leave) end')).toThrow(ScriptExit);
 });
+
+test('a host function at the end of its own stack is no Lua error: the machine is lost', async () => {
+  const vm = await machine();
+  vm.setUp((L) => {
+    const deep = (): number => 1 + deep();
+    vm.pushFunction(L, deep);
+    vm.lua.lua_setglobal(L, vm.cstring('deep'));
+  });
+  expect(() => run(vm, 'pcall(deep)')).toThrow(RangeError);
+});
+
+test('set-up code that fails is told as a fault of ours', async () => {
+  const vm = await machine();
+  expect(() => vm.setUp((L) => vm.raise(L, 'no such thing'))).toThrow('could not be set up: no such thing');
+});
