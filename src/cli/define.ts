@@ -20,7 +20,7 @@ interface Definition {
 
 /** A command below `parent` with the global options, whose mistakes are told as our errors. */
 export function define(parent: Command, { usage, summary, examples }: Definition): Command {
-  const command = parent.command(usage).description(summary).showHelpAfterError(false);
+  const command = parent.command(usage).description(summary).helpCommand(false).showHelpAfterError(false);
   addGlobalOptions(command, { hidden: true });
   command.exitOverride((error) => {
     throw usageError(error, command);

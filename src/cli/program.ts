@@ -11,7 +11,7 @@ export function createProgram(invocation: Invocation): Command {
   const program = new Command('llmspell')
     .description('Runs Lua scripts that keep state, and backs that state up.')
     .usage('[options] COMMAND')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => {}, writeErr: () => {} });

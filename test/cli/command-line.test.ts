@@ -52,6 +52,7 @@ test('help goes to stdout and shows an example; the version is the package’s',
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toContain('$ llmspell config check config/backup-enabled.toml --strict');
   expect(help.stdout).toContain('--no-color');
+  expect((await cli.run(['help', 'config'])).stdout).toMatch(/^Usage: llmspell config /);
   expect(await cli.run(['config', 'check', '-V'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' });
 });
 

@@ -64,13 +64,13 @@ describe('how a script ends is how the command ends', () => {
     expect(stderr).toContain('longer than 0.2 seconds');
   });
 
-  test('Ctrl-C ends it at once with 130, with what it had printed', async () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it at once with 130, with what it had printed', async (signal) => {
     await script('print("ready") io.stdout:flush() while true do end');
     const child = cli.start(['run', 's.lua']);
     let stdout = '';
     child.stdout.on('data', (text) => {
       stdout += text;
-      child.kill('SIGINT');
+      child.kill(signal);
     });
     const code = await new Promise((resolve) => child.on('close', resolve));
     expect([code, stdout]).toEqual([130, 'ready\n']);
