@@ -248,7 +248,7 @@ class Store implements StateStore {
     this.#assertWritable();
     if (this.#history.enabled) return;
     await this.flush();
-    await this.#trim((segment) => segment.lastSeq <= seq);
+    await this.#afterTidying(() => this.#trim((segment) => segment.lastSeq <= seq));
   }
 
   async newGeneration(): Promise<GenerationWriter> {
@@ -331,6 +331,9 @@ class Store implements StateStore {
   async #swap(generation: number, origin: GenerationOrigin, changes: readonly Segment[]): Promise<ActivatedGeneration> {
     let result: ActivatedGeneration | undefined;
     await this.#changeCatalog((catalog, group) => {
+      const isKept = catalog.rollbackPoints.some((point) => point.generation === generation);
+      if (!isKept && !this.#building.has(generation))
+        throw new LlmspellError('NOT_FOUND', 'What was to become the state is not there any more.');
       const from = this.position();
       if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
       this.#recordSwap(group, origin, changes);
@@ -387,10 +390,17 @@ class Store implements StateStore {
   #tidy(): void {
     if (this.#isTidyWanted || this.readOnly) return;
     this.#isTidyWanted = true;
-    this.#tidying = this.#tidying.then(async () => {
+    this.#afterTidying(async () => {
       this.#isTidyWanted = false;
-      if (this.#closing === undefined) await this.#collectGarbage().catch(() => undefined);
-    });
+      if (this.#closing === undefined) await this.#collectGarbage();
+    }).catch(() => undefined);
+  }
+
+  /** One at a time: two that trim together would undo each other's horizon. */
+  async #afterTidying(work: () => Promise<void>): Promise<void> {
+    const done = this.#tidying.then(work);
+    this.#tidying = done.catch(() => undefined);
+    await done;
   }
 
   async #collectGarbage(): Promise<void> {
@@ -552,7 +562,7 @@ class Store implements StateStore {
         scope = change.scope;
         prefix = scopePrefix(scope);
       }
-      if (value === null && lookup(concat(prefix, key)) === undefined) continue;
+      if (value === null && !isThere(lookup, concat(prefix, key))) continue;
       this.#timeMs = Math.max(this.#timeMs, timeMs);
       this.#seq++;
       group.record(prefix, key, this.#timeMs, value);
@@ -619,6 +629,16 @@ function restoredFrom(
 }
 
 type Lookup = (raw: Bytes) => StoredValue | undefined;
+
+/** A damaged value is there, and may be deleted. */
+function isThere(lookup: Lookup, raw: Bytes): boolean {
+  try {
+    return lookup(raw) !== undefined;
+  } catch (error) {
+    if (error instanceof LlmspellError && error.code === 'STATE_DAMAGED') return true;
+    throw error;
+  }
+}
 
 function rawKey(scope: Bytes, key: Bytes): Bytes {
   assertNames(scope, key);

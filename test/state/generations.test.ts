@@ -155,6 +155,17 @@ describe.each(Object.keys(backends))('generations on %s', (kind) => {
     await expect(store.rollback(rollbackId!)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('of two rollbacks to one point at the same time only the first is done', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    const { rollbackId } = await restore(store, { a: '2' });
+    const both = await Promise.allSettled([store.rollback(rollbackId!), store.rollback(rollbackId!)]);
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(both[1]).toMatchObject({ reason: { code: 'NOT_FOUND' } });
+    expect(await dumpLive(store)).toEqual(['s/a=1']);
+    expect((await store.rollbackPoints()).map(({ id }) => id)).toEqual(['rollback-2']);
+  });
+
   test('keeps the three newest rollback points, none older than a week, and none that is not wanted', async () => {
     let now = 1e12;
     const store = await open({ clock: { nowMs: () => now } });
