@@ -102,7 +102,7 @@ function memoryPort(): StatePort {
   const port: Pick<StatePort, 'get' | 'set'> = {
     get: () => stored,
     set: (_scope, _key, value) => {
-      stored = value.slice();
+      stored = value?.slice();
     },
   };
   return port as StatePort;

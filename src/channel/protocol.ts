@@ -9,8 +9,28 @@ import type { Bytes } from '../util/bytes.js';
  * (`receiveMessageOnPort`). The port carries payloads of any size and keeps their order; the cell only wakes. Between request and
  * reply the host may post events. The host never waits for the worker. (Measured: 19–24 µs for a round trip with three byte strings;
  * `Atomics.waitAsync` without any payload 14 µs, plus what cutting payloads into slots would cost.)
+ *
+ * ## Without a round trip
+ *
+ * A script's gets and sets must cost less than that, so most make none (`local-port.ts`):
+ *
+ * - **Writes** go into a ring in shared memory (`ring.ts`), each with the time it was made. The host empties it in order, in batches, into the store. A
+ *   full ring makes the script wait; nothing is dropped. What is too large for the ring is a round trip.
+ * - **Reads** come from the worker's view (`view.ts`): what the script has written and read. It holds while the epoch, a cell
+ *   beside the ring, stands still. The host moves the epoch, before whoever did it is told that it is done, whenever anybody else changes the
+ *   state: another script, the embedding program, a restore. The worker then forgets everything, also its own writes: those are
+ *   in the ring, and the round trip that the next read makes finds them in the store.
+ * - **Every round trip empties the ring first.** So there is one order of a script's changes, whichever way they took, and what it reads
+ *   contains what it wrote. Several scripts meet in the store, which has one order for all; another script's write is seen as soon as the
+ *   host has applied it. What must be exact between scripts (delete's answer, increment, update, transaction) is a round trip.
+ * - **Durability.** With `interval` and `none` a set returns when it is in the ring, which outlives the script: however that ends, what it
+ *   had written is taken. With `always` a set is a round trip that ends when it is on disk; with a read-only state one that fails.
+ * - **Failures.** Where the store refuses what came out of the ring (a full disk), the ring takes nothing more, and the error is raised by
+ *   the script's next round trip, which its next set now is; where there is none, it is how the script ends.
+ * - **Waking.** The host looks into the ring every millisecond while something comes, and then sleeps; the first write after that wakes it by
+ *   a message. It never waits inside: other scripts and timers go on.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** A request without an id wants no reply. */
 export interface Request {
@@ -59,7 +79,8 @@ export interface StatePort {
   has(scope: Bytes, key: Bytes, view?: number): boolean;
   list(scope: Bytes, range: ListRange, view?: number): Bytes[];
   scopes(view?: number): Bytes[];
-  set(scope: Bytes, key: Bytes, value: Bytes): void;
+  /** `value` null deletes. */
+  set(scope: Bytes, key: Bytes, value: Bytes | null): void;
   /** Whether there was something. */
   delete(scope: Bytes, key: Bytes): boolean;
   /** Returns the number of entries removed. */
@@ -78,6 +99,12 @@ export interface StatePort {
   at(when: Bytes): number;
   /** An operation by its name (`create_backup`, …): an array of arguments in, a value out. Events may come meanwhile. */
   call(name: string, args: Bytes): Bytes;
+}
+
+/** The operations as they go over the channel. */
+export interface StateChannel extends StatePort {
+  /** Opens the state. Returns whether sets may go through the ring. */
+  open(): boolean;
 }
 
 /** The host's side of a set of operations: the same, but it may take its time. */

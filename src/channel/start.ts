@@ -46,6 +46,8 @@ export interface WorkerStart {
   port: MessagePort;
   bell: SharedArrayBuffer;
   output: SharedArrayBuffer;
+  /** What the script writes to the state. */
+  ring: SharedArrayBuffer;
   settings: MachineSettings;
 }
 

@@ -3,11 +3,12 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { createOutputMemory } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
 import { Responder } from '../channel/responder.js';
+import { createRingMemory } from '../channel/ring.js';
 import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
-import { LlmspellError, toPlainError } from '../errors.js';
+import { LlmspellError, toLlmspellError, toPlainError } from '../errors.js';
 import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
 import type { ProcessService } from './process-service.js';
-import type { StateService } from './state-service.js';
+import type { StateService, StateSession } from './state-service.js';
 import { systemHandlers } from './system-service.js';
 import { takeWorker } from './worker-thread.js';
 
@@ -28,10 +29,12 @@ export class ScriptThread {
   readonly #port: MessagePort;
   readonly #bell = new SharedArrayBuffer(4);
   readonly #output = createOutputMemory();
+  readonly #ring = createRingMemory();
   readonly #settings: MachineSettings;
   readonly #service: StateService | undefined;
   readonly #ended: Promise<RunReport>;
   #end!: (report: RunReport) => void;
+  #running: Promise<RunReport> | undefined;
 
   constructor(settings: MachineSettings, service?: StateService) {
     const { port1, port2 } = new MessageChannel();
@@ -46,6 +49,7 @@ export class ScriptThread {
       port: port2,
       bell: this.#bell,
       output: this.#output,
+      ring: this.#ring,
       settings,
     };
     this.#worker = takeWorker();
@@ -64,14 +68,23 @@ export class ScriptThread {
   async stop(): Promise<void> {
     this.#end(stopped('ABORTED', 'The script was stopped: the host was closed.'));
     await this.#worker.terminate();
+    await this.#running?.catch(() => undefined);
   }
 
-  /** Runs the script and tells how it ended. Afterwards the thread is gone, and what the script printed is written. */
-  async run(request: RunRequest, { output, stdin, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
+  /**
+   * Runs the script and tells how it ended. Afterwards the thread is gone, what the script printed is written, and what it wrote is in the
+   * state.
+   */
+  async run(request: RunRequest, options: RunOptions): Promise<RunReport> {
+    this.#running = this.#run(request, options);
+    return await this.#running;
+  }
+
+  async #run(request: RunRequest, { output, stdin, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
     const pump = new OutputPump(this.#output, output);
     const ending = new AbortController();
     const processes = await this.#processes(output);
-    const session = this.#service?.session(ending.signal);
+    const session = this.#service?.session(this.#ring, ending.signal);
     const responder = new Responder(this.#port, new Int32Array(this.#bell), {
       output: () => pump.pump(),
       ...systemHandlers(stdin, processes, ending.signal),
@@ -80,18 +93,17 @@ export class ScriptThread {
     const release = this.#watch(timeoutSeconds, signal);
     this.#worker.ref();
     this.#worker.postMessage(request);
+    const report = await this.#ended;
+    release();
+    ending.abort();
+    // What a script leaves running goes on where the script ended as it should, and ends with it where it did not.
+    if (report.error === undefined) processes?.release();
+    else processes?.kill();
+    await this.#worker.terminate();
+    responder.close();
     try {
-      const report = await this.#ended;
-      // What a script leaves running goes on where the script ended as it should, and ends with it where it did not.
-      if (report.error === undefined) processes?.release();
-      else processes?.kill();
-      return report;
+      return await closed(session, report);
     } finally {
-      release();
-      ending.abort();
-      await this.#worker.terminate();
-      responder.close();
-      await session?.close();
       await pump.finish();
     }
   }
@@ -116,6 +128,17 @@ export class ScriptThread {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     };
+  }
+}
+
+/** A write that failed and that the script was not told of is how the script ended, where nothing else went wrong. */
+async function closed(session: StateSession | undefined, report: RunReport): Promise<RunReport> {
+  try {
+    await session?.close();
+    return report;
+  } catch (cause) {
+    const error = toLlmspellError(cause);
+    return report.error === undefined ? { exitCode: error.exitCode, error: toPlainError(error) } : report;
   }
 }
 

@@ -1,10 +1,11 @@
 import { increased } from '../channel/increment.js';
-import type { Answering, ListRange, PendingChange, ReadMark, StatePort } from '../channel/protocol.js';
+import type { Answering, ListRange, PendingChange, ReadMark, StateChannel } from '../channel/protocol.js';
 import type { CallContext, Handlers } from '../channel/responder.js';
 import { LlmspellError } from '../errors.js';
 import { decodeValue, encodeValue } from '../state/codec.js';
 import type { HistoryItem, StateSnapshot, StateStore, StoredValue } from '../state/types.js';
 import { type Bytes, utf8 } from '../util/bytes.js';
+import { RingDrain } from './ring-drain.js';
 
 export interface NamedCallContext {
   /** Tells the script's `on_progress` listener; a plain object. */
@@ -39,20 +40,26 @@ export class StateService {
     this.#options = options;
   }
 
-  /** @param signal aborted when the script has ended */
-  session(signal: AbortSignal): StateSession {
-    return new StateSession(this.#options, signal);
+  /**
+   * @param ring what the script writes into
+   * @param signal aborted when the script has ended
+   */
+  session(ring: SharedArrayBuffer, signal: AbortSignal): StateSession {
+    return new StateSession(this.#options, ring, signal);
   }
 }
 
 export class StateSession {
   #opened: StateStore | undefined;
   readonly #options: StateServiceOptions;
+  readonly #drain: RingDrain;
   readonly #signal: AbortSignal;
   readonly #views: StateView[] = [];
+  #unwatch = (): void => undefined;
 
-  constructor(options: StateServiceOptions, signal: AbortSignal) {
+  constructor(options: StateServiceOptions, ring: SharedArrayBuffer, signal: AbortSignal) {
     this.#options = options;
+    this.#drain = new RingDrain(ring, (changes) => this.#store.write(changes, this));
     this.#signal = signal;
   }
 
@@ -65,14 +72,24 @@ export class StateSession {
     return {
       ...Object.fromEntries(entries),
       call: this.#whenOpen(([name, args], context) => call(name as string, args as Bytes, context)),
+      drain: () => this.#drain.wake(),
     };
   }
 
   #whenOpen(answer: Handler): Handler {
     return async (args, context) => {
-      this.#opened ??= await this.#options.store();
+      if (this.#opened === undefined) this.#open(await this.#options.store());
+      await this.#drain.drained();
       return await answer(args, context);
     };
+  }
+
+  #open(store: StateStore): void {
+    this.#opened ??= store;
+    this.#unwatch();
+    this.#unwatch = store.watch((writer) => {
+      if (writer !== this) this.#drain.nextEpoch();
+    });
   }
 
   get #store(): StateStore {
@@ -80,22 +97,28 @@ export class StateSession {
     return this.#opened;
   }
 
-  /** Frees what the script had open. */
+  /** Takes what the script has written last and frees what it had open. Throws where a write failed and the script was not told. */
   async close(): Promise<void> {
-    await Promise.all(this.#views.splice(0).map((view) => view.close()));
+    try {
+      await this.#drain.finish();
+    } finally {
+      this.#unwatch();
+      await Promise.all(this.#views.splice(0).map((view) => view.close()));
+    }
   }
 
-  #operations(): Answering<Omit<StatePort, 'call'>> & {
+  #operations(): Answering<Omit<StateChannel, 'call'>> & {
     call: (name: string, args: Bytes, context: CallContext) => Promise<Bytes>;
   } {
     return {
+      open: () => !this.#store.readOnly && this.#store.durability !== 'always',
       get: async (scope, key, view) => own(await this.#get(scope, key, view)),
       has: async (scope, key, view) =>
         view === undefined ? await this.#store.has(scope, key) : (await this.#get(scope, key, view)) !== undefined,
       list: async (scope, range, view) => (await this.#reader(view).list(scope, range)).map((name) => own(name)),
       scopes: async (view) => (await this.#reader(view).scopes()).map((name) => own(name)),
-      set: async (scope, key, value) => void (await this.#store.write([{ scope, key, value }])),
-      delete: async (scope, key) => (await this.#store.write([{ scope, key, value: null }])).effective > 0,
+      set: async (scope, key, value) => void (await this.#store.write([{ scope, key, value }], this)),
+      delete: async (scope, key) => (await this.#store.write([{ scope, key, value: null }], this)).effective > 0,
       clear: (scope) => this.#store.clear(scope),
       flush: () => this.#store.flush(),
       read: async (scope, key) => ownValue(await this.#store.get(scope, key)),
@@ -123,7 +146,7 @@ export class StateSession {
   }
 
   async #commit(reads: readonly ReadMark[], changes: readonly PendingChange[]) {
-    return await this.#store.writeIf(reads, changes);
+    return await this.#store.writeIf(reads, changes, this);
   }
 
   async #increment(scope: Bytes, key: Bytes, by: Bytes): Promise<Bytes> {
@@ -132,7 +155,7 @@ export class StateSession {
       const value = increased(old?.value, by);
       const check = { scope, key, seq: old?.seq ?? 0 };
       // Ends: of those that collide, one always gets through.
-      if ((await this.#store.writeIf([check], [{ scope, key, value }])) !== undefined) return value;
+      if ((await this.#store.writeIf([check], [{ scope, key, value }], this)) !== undefined) return value;
     }
   }
 

@@ -51,8 +51,8 @@ export class Transaction implements StatePort {
     return read;
   }
 
-  set(scope: Bytes, key: Bytes, value: Bytes): void {
-    this.#write(scope, key, value.slice());
+  set(scope: Bytes, key: Bytes, value: Bytes | null): void {
+    this.#write(scope, key, value && value.slice());
   }
 
   delete(scope: Bytes, key: Bytes): boolean {

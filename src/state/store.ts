@@ -38,6 +38,7 @@ import { trimHistory } from './trim.js';
 import type {
   ActivatedGeneration,
   Change,
+  Durability,
   GenerationOrigin,
   GenerationWriter,
   HistoryItem,
@@ -108,6 +109,8 @@ class Store implements StateStore {
   readonly persistent: boolean;
   readonly backendKind: string;
   readonly readOnly: boolean;
+  readonly durability: Durability;
+  readonly #watchers = new Set<(writer: unknown) => void>();
   readonly #backend: StateBackend;
   readonly #maxValueBytes: number;
   readonly #history: NonNullable<StoreOptions['history']>;
@@ -131,6 +134,7 @@ class Store implements StateStore {
     this.backendKind = backend.kind;
     this.persistent = backend.persistent;
     this.readOnly = options.readOnly ?? false;
+    this.durability = options.durability ?? 'interval';
     this.#maxValueBytes = options.maxValueBytes ?? 10_000_000;
     this.#history = options.history ?? {
       enabled: true,
@@ -142,10 +146,10 @@ class Store implements StateStore {
     this.#timeMs = documents.head.timeMs;
     this.#clock = options.clock ?? systemClock;
     this.#queue = new WriteQueue({
-      durability: options.durability ?? 'interval',
+      durability: this.durability,
       flushIntervalMs: options.flushIntervalMs ?? 50,
       commit: (group) => this.#commit(group),
-      newGroup: (capacityBytes) => new Group(this.#timeline, this.#seq + 1, capacityBytes),
+      newGroup: (capacityBytes) => this.#newGroup(capacityBytes),
     });
     this.#tidyTimer = setInterval(() => this.#tidy(), TIDY_INTERVAL_MS).unref();
     this.#tidy();
@@ -188,11 +192,15 @@ class Store implements StateStore {
     return await listScopes(await this.#committed());
   }
 
-  async write(changes: readonly Change[]): Promise<Written> {
-    return (await this.writeIf([], changes))!;
+  async write(changes: readonly Change[], writer?: unknown): Promise<Written> {
+    return (await this.writeIf([], changes, writer))!;
   }
 
-  async writeIf(reads: readonly ReadCheck[], changes: readonly Change[]): Promise<Written | undefined> {
+  async writeIf(
+    reads: readonly ReadCheck[],
+    changes: readonly Change[],
+    writer?: unknown,
+  ): Promise<Written | undefined> {
     this.#assertWritable();
     const checks = reads.map(({ scope, key, seq }) => ({ raw: rawKey(scope, key), seq }));
     for (const change of changes) this.#assertStorable(change);
@@ -200,7 +208,7 @@ class Store implements StateStore {
     const looked = [...checks.map(({ raw }) => raw), ...deletes];
     return await this.#withLookup(looked, async (lookup) => {
       if (checks.some(({ raw, seq }) => (lookup(raw)?.seq ?? 0) !== seq)) return undefined;
-      return await this.#record(changes, lookup);
+      return await this.#record(changes, lookup, writer);
     });
   }
 
@@ -213,6 +221,22 @@ class Store implements StateStore {
   async flush(): Promise<void> {
     this.#assertOpen();
     await this.#queue.flush();
+  }
+
+  watch(listener: (writer: unknown) => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
+  #changed(writer?: unknown): void {
+    for (const listener of this.#watchers) listener(writer);
+  }
+
+  #newGroup(capacityBytes: number): Group {
+    const group = new Group(this.#timeline, this.#seq + 1, capacityBytes);
+    // Where it fails its changes are seen no more.
+    group.done.catch(() => this.#changed());
+    return group;
   }
 
   async snapshot(): Promise<LiveSnapshot> {
@@ -378,6 +402,7 @@ class Store implements StateStore {
         await this.#queue.insert((group) => {
           this.#documents.catalog = change(before, group);
           group.operations.push(putCatalog(this.#documents.catalog));
+          this.#changed();
         });
       } catch (error) {
         this.#documents.catalog = before;
@@ -547,7 +572,7 @@ class Store implements StateStore {
   }
 
   /** Accepts all of them into one group: numbers them and makes them visible, without a pause between. */
-  async #record(changes: readonly Change[], lookup: Lookup): Promise<Written> {
+  async #record(changes: readonly Change[], lookup: Lookup, writer: unknown): Promise<Written> {
     this.#assertWritable();
     const group = this.#queue.open;
     const before = this.#seq;
@@ -568,7 +593,9 @@ class Store implements StateStore {
       group.record(prefix, key, this.#timeMs, value);
     }
     const seq = this.#seq;
-    if (seq > before) await this.#queue.accepted(group);
+    if (seq === before) return { seq, effective: 0 };
+    this.#changed(writer);
+    await this.#queue.accepted(group);
     return { seq, effective: seq - before };
   }
 

@@ -158,6 +158,7 @@ export interface StateStore {
   readonly backendKind: string;
   readonly persistent: boolean;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   /** Where the latest accepted change stands. */
   position(): Position;
 
@@ -170,17 +171,25 @@ export interface StateStore {
    * All of them together, or none. Changes of keys that do not exist (deletes) are recorded too only if something was there.
    * Resolves, by durability, when accepted or on disk, with the sequence number of the last one and how many had an effect.
    * Throws `KEY_INVALID`, `VALUE_TOO_LARGE`, `STATE_READONLY`, `STATE_FULL`, `STATE_CLOSED`.
+   * `writer` is who writes, for those who {@link watch}.
    */
-  write(changes: readonly Change[]): Promise<{ seq: number; effective: number }>;
+  write(changes: readonly Change[], writer?: unknown): Promise<{ seq: number; effective: number }>;
   /** As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. */
   writeIf(
     reads: readonly ReadCheck[],
     changes: readonly Change[],
+    writer?: unknown,
   ): Promise<{ seq: number; effective: number } | undefined>;
   /** Removes every key of a scope; resolves with their number. */
   clear(scope: Bytes): Promise<number>;
   /** Resolves when everything accepted before the call is on disk. */
   flush(): Promise<void>;
+
+  /**
+   * Calls `listener` whenever readers begin to see something else (writes, restores, changes that a failed commit takes back), at that moment, with
+   * the `writer` that `write` was given. Returns what ends it.
+   */
+  watch(listener: (writer: unknown) => void): () => void;
 
   snapshot(): Promise<LiveSnapshot>;
   /** The whole state as it was after change `seq`. Throws `HISTORY_UNREACHABLE` where the history kept does not reach it. */

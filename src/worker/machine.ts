@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
-import { Caller, channelPort } from '../channel/caller.js';
+import { Caller, stateChannel } from '../channel/caller.js';
+import { LocalPort } from '../channel/local-port.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
+import { RingWriter } from '../channel/ring.js';
 import type {
-  MachineSettings,
   RunReport,
   RunRequest,
   SandboxSettings,
@@ -51,7 +52,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   const vm = await createVm([fs.patch, calendar]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
-  if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start.settings, caller)));
+  if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start, caller)));
   installLimits(vm, limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
@@ -60,9 +61,9 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   return { run: (request) => report(() => run(request)) };
 }
 
-function stateOptions({ limits, calls }: MachineSettings, caller: Caller): StateOptions {
+function stateOptions({ settings: { limits, calls }, ring }: WorkerStart, caller: Caller): StateOptions {
   return {
-    port: channelPort(caller),
+    port: new LocalPort(stateChannel(caller), new RingWriter(ring, () => caller.notify('drain'))),
     limits,
     calls,
     onEvent: (listener) => {

@@ -137,7 +137,7 @@ export class StateFunctions {
     const { scope, key, next } = place();
     this.#vm.lua.luaL_checkany(L, next);
     if (this.arguments.absent(L, next)) {
-      this.port.delete(scope, key);
+      this.port.set(scope, key, null);
       return 0;
     }
     const value = this.encode(L, next);

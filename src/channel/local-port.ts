@@ -1,0 +1,134 @@
+import type { Bytes } from '../util/bytes.js';
+import type { ListRange, PendingChange, ReadMark, StateChannel, StatePort } from './protocol.js';
+import type { RingWriter } from './ring.js';
+import { View } from './view.js';
+
+/**
+ * `State`'s operations as a script has them: what is known is read from its own view, writes go into the ring, and everything else is a round
+ * trip, which the host answers after it has emptied the ring (`protocol.ts` tells the whole story).
+ *
+ * A round trip may run a listener of the script, and that may do anything: names are copied before it, and what comes back is
+ * believed only where nothing was written or forgotten meanwhile.
+ */
+export class LocalPort implements StatePort {
+  readonly #channel: StateChannel;
+  readonly #ring: RingWriter;
+  readonly #view = new View();
+  /** Of the ring's: what the view knows was true in it. */
+  #epoch = 0;
+  /** Counts what changes the view. */
+  #version = 0;
+  /** Whether writes go through the ring; known once the state is open. */
+  #isRinged: boolean | undefined;
+
+  constructor(channel: StateChannel, ring: RingWriter) {
+    this.#channel = channel;
+    this.#ring = ring;
+  }
+
+  get(scope: Bytes, key: Bytes, view?: number): Bytes | undefined {
+    if (view !== undefined) return this.#channel.get(scope, key, view);
+    this.#begin();
+    const known = this.#view.get(scope, key);
+    if (known !== undefined) return known ?? undefined;
+    return this.#learn(scope, key, (s, k) => this.#channel.get(s, k));
+  }
+
+  has(scope: Bytes, key: Bytes, view?: number): boolean {
+    if (view !== undefined) return this.#channel.has(scope, key, view);
+    this.#begin();
+    const known = this.#view.get(scope, key);
+    return known === undefined ? this.#channel.has(scope, key) : known !== null;
+  }
+
+  set(scope: Bytes, key: Bytes, value: Bytes | null): void {
+    this.#begin();
+    if (this.#isRinged && this.#ring.put(scope, key, value)) {
+      this.#version++;
+      this.#view.put(scope, key, value);
+      return;
+    }
+    const own = value && value.slice();
+    this.#learn(scope, key, (s, k) => {
+      this.#channel.set(s, k, own);
+      return own;
+    });
+  }
+
+  /** A round trip although the view may know: of several scripts that delete one key, exactly one must be told that it did. */
+  delete(scope: Bytes, key: Bytes): boolean {
+    this.#begin();
+    let was = false;
+    this.#learn(scope, key, (s, k) => {
+      was = this.#channel.delete(s, k);
+      return null;
+    });
+    return was;
+  }
+
+  increment(scope: Bytes, key: Bytes, by: Bytes): Bytes {
+    this.#begin();
+    return this.#learn(scope, key, (s, k) => this.#channel.increment(s, k, by));
+  }
+
+  commit(reads: readonly ReadMark[], changes: readonly PendingChange[]): boolean {
+    const isDone = this.#channel.commit(reads, changes);
+    this.#version++;
+    for (const { scope, key } of changes) this.#view.forget(scope, key);
+    return isDone;
+  }
+
+  clear(scope: Bytes): number {
+    return this.#channel.clear(scope);
+  }
+
+  list(scope: Bytes, range: ListRange, view?: number): Bytes[] {
+    return this.#channel.list(scope, range, view);
+  }
+
+  scopes(view?: number): Bytes[] {
+    return this.#channel.scopes(view);
+  }
+
+  read(scope: Bytes, key: Bytes): { value: Bytes; seq: number } | undefined {
+    return this.#channel.read(scope, key);
+  }
+
+  history(scope: Bytes, key: Bytes, limit: number | undefined): Bytes {
+    return this.#channel.history(scope, key, limit);
+  }
+
+  at(when: Bytes): number {
+    return this.#channel.at(when);
+  }
+
+  flush(): void {
+    this.#channel.flush();
+  }
+
+  call(name: string, args: Bytes): Bytes {
+    return this.#channel.call(name, args);
+  }
+
+  /** Forgets everything where somebody else has changed the state. */
+  #begin(): void {
+    this.#isRinged ??= this.#channel.open();
+    const epoch = this.#ring.epoch;
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
+    this.#version++;
+    this.#view.clear();
+  }
+
+  /** Makes a round trip and keeps the value of the key that comes back. */
+  #learn<T extends Bytes | null | undefined>(scope: Bytes, key: Bytes, ask: (scope: Bytes, key: Bytes) => T): T {
+    const [ownScope, ownKey] = [scope.slice(), key.slice()];
+    const version = ++this.#version;
+    // Where the round trip fails it may have changed something all the same.
+    this.#view.forget(scope, key);
+    const value = ask(ownScope, ownKey);
+    if (version === this.#version) this.#view.put(ownScope, ownKey, value ?? null);
+    else this.#view.forget(ownScope, ownKey);
+    return value;
+  }
+}

@@ -1,0 +1,218 @@
+import { type Bytes, copyBytes, equalBytes } from '../util/bytes.js';
+import type { PendingChange } from './protocol.js';
+
+/**
+ * What a script writes to the state, on its way from the worker to the host: a ring in shared memory, and beside it the few cells with which
+ * both sides tell each other how things stand. One writer, one reader, no locks.
+ *
+ * A record is one change, lies in one piece, and begins at a multiple of 8:
+ *
+ * ```
+ * length of the scope (32 bits; 0: the same as in the record before; -1: no record, go on at the start of the ring) · of the key (32)
+ * · of the value (32; 0: delete) · unused (32) · the time it was made (64-bit float, ms since 1970) · scope · key · value · padding
+ * ```
+ *
+ * Numbers are in the machine's byte order: the memory is never anywhere else.
+ */
+export interface RingChange extends PendingChange {
+  timeMs: number;
+}
+
+const CAPACITY = 4 << 20;
+/** A larger record is not worth its place: copying it costs more than a round trip. */
+const MOST_RECORD_BYTES = CAPACITY >> 2;
+const HEADER_BYTES = 24;
+const WRAP = -1;
+/** What the host takes at once. */
+const BATCH_BYTES = 256 << 10;
+
+/** Cells before the bytes. The counts of bytes ever written and taken wrap at 2³², a multiple of the capacity. */
+const WRITTEN = 0;
+const TAKEN = 1;
+/** 1 while the host looks into the ring by itself; else it wants to be woken. */
+const AWAKE = 2;
+/** 1 once the state took a change no more: nothing goes through the ring any longer. */
+const FAILED = 3;
+/** Changes whenever anybody but this script changed the state. */
+const EPOCH = 4;
+const CELLS_BYTES = 32;
+
+export const createRingMemory = (): SharedArrayBuffer => new SharedArrayBuffer(CELLS_BYTES + CAPACITY);
+
+const offsetOf = (position: number): number => (position >>> 0) % CAPACITY;
+
+const recordBytes = (scopeBytes: number, keyBytes: number, valueBytes: number): number =>
+  (HEADER_BYTES + scopeBytes + keyBytes + valueBytes + 7) & ~7;
+
+abstract class Ring {
+  protected readonly cells: Int32Array;
+  protected readonly bytes: Uint8Array;
+  protected readonly words: Int32Array;
+  protected readonly times: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.cells = new Int32Array(memory, 0, CELLS_BYTES / 4);
+    this.bytes = new Uint8Array(memory, CELLS_BYTES);
+    this.words = new Int32Array(memory, CELLS_BYTES);
+    this.times = new Float64Array(memory, CELLS_BYTES);
+  }
+
+  /** Bytes written and not yet taken. */
+  get pending(): number {
+    return (Atomics.load(this.cells, WRITTEN) - Atomics.load(this.cells, TAKEN)) >>> 0;
+  }
+}
+
+/** The worker's end. */
+export class RingWriter extends Ring {
+  readonly #wake: () => void;
+  /** Only this side changes them, so it need not read them back. */
+  #written = 0;
+  #scope: Bytes = new Uint8Array();
+
+  /** @param wake tells the host that there is something in the ring */
+  constructor(memory: SharedArrayBuffer, wake: () => void) {
+    super(memory);
+    this.#wake = wake;
+  }
+
+  get epoch(): number {
+    return Atomics.load(this.cells, EPOCH);
+  }
+
+  /**
+   * Adds a change, waiting for the host where the ring is full. False, and no effect, where it cannot go through the ring: it is too
+   * large, or the host has failed.
+   */
+  put(scope: Bytes, key: Bytes, value: Bytes | null): boolean {
+    const isSameScope = equalBytes(scope, this.#scope);
+    const scopeBytes = isSameScope ? 0 : scope.length;
+    const valueBytes = value === null ? 0 : value.length;
+    const size = recordBytes(scopeBytes, key.length, valueBytes);
+    if (size > MOST_RECORD_BYTES || !this.#makeRoom(size)) return false;
+    const start = offsetOf(this.#written);
+    this.words[start >> 2] = scopeBytes;
+    this.words[(start >> 2) + 1] = key.length;
+    this.words[(start >> 2) + 2] = valueBytes;
+    this.times[(start >> 3) + 2] = Date.now();
+    const keyAt = start + HEADER_BYTES + scopeBytes;
+    if (!isSameScope) {
+      this.#scope = scope.slice();
+      copyBytes(scope, 0, scopeBytes, this.bytes, start + HEADER_BYTES);
+    }
+    copyBytes(key, 0, key.length, this.bytes, keyAt);
+    if (value !== null) copyBytes(value, 0, valueBytes, this.bytes, keyAt + key.length);
+    this.#publish(size);
+    return true;
+  }
+
+  /** Waits until `size` bytes are free in one piece from where the next record begins. */
+  #makeRoom(size: number): boolean {
+    const left = CAPACITY - offsetOf(this.#written);
+    if (left < size) {
+      if (!this.#waitFor(left)) return false;
+      this.words[(CAPACITY - left) >> 2] = WRAP;
+      this.#publish(left);
+    }
+    return this.#waitFor(size);
+  }
+
+  #waitFor(bytes: number): boolean {
+    for (;;) {
+      const taken = Atomics.load(this.cells, TAKEN);
+      if (Atomics.load(this.cells, FAILED) === 1) return false;
+      if (((this.#written - taken) >>> 0) + bytes <= CAPACITY) return true;
+      this.#wake();
+      Atomics.wait(this.cells, TAKEN, taken);
+    }
+  }
+
+  #publish(size: number): void {
+    this.#written = (this.#written + size) | 0;
+    // Stored after the bytes: what the host sees is complete, wherever the worker is stopped.
+    Atomics.store(this.cells, WRITTEN, this.#written);
+    // In this order, and the host's in the reverse: one of the two always sees what the other did.
+    if (Atomics.load(this.cells, AWAKE) === 0 && Atomics.exchange(this.cells, AWAKE, 1) === 0) this.#wake();
+  }
+}
+
+/** The host's end. */
+export class RingReader extends Ring {
+  #scope: Bytes = new Uint8Array();
+
+  /** Where the writer is. */
+  get written(): number {
+    return Atomics.load(this.cells, WRITTEN);
+  }
+
+  /** The next changes up to `end`, copied out of the ring; none where all were taken. */
+  take(end: number): RingChange[] {
+    let from = Atomics.load(this.cells, TAKEN);
+    if (from !== end && this.words[offsetOf(from) >> 2] === WRAP) from += CAPACITY - offsetOf(from);
+    const start = offsetOf(from);
+    const length = this.#batchBytes(start, (end - from) >>> 0);
+    // One copy in memory that is not shared: slices of it are cheap, and the room is free again at once.
+    const copy = this.bytes.slice(start, start + length);
+    const changes: RingChange[] = [];
+    for (let at = 0; at < length; at += this.#recordBytes(start + at)) changes.push(this.#read(start + at, copy, at));
+    this.#taken(from + length);
+    return changes;
+  }
+
+  /** Of whole records, from `start` on. */
+  #batchBytes(start: number, available: number): number {
+    let length = 0;
+    while (length < available && length < BATCH_BYTES) {
+      const next = this.#recordBytes(start + length);
+      if (next === 0) break;
+      length += next;
+    }
+    return length;
+  }
+
+  /** 0 at the end of the ring. */
+  #recordBytes(start: number): number {
+    const word = start >> 2;
+    if (start === CAPACITY || this.words[word] === WRAP) return 0;
+    return recordBytes(this.words[word]!, this.words[word + 1]!, this.words[word + 2]!);
+  }
+
+  /** The record at `start` of the ring, which is at `at` of the copy. */
+  #read(start: number, copy: Bytes, at: number): RingChange {
+    const word = start >> 2;
+    const keyAt = at + HEADER_BYTES + this.words[word]!;
+    const valueAt = keyAt + this.words[word + 1]!;
+    const valueBytes = this.words[word + 2]!;
+    if (this.words[word]! > 0) this.#scope = copy.slice(at + HEADER_BYTES, keyAt);
+    return {
+      scope: this.#scope,
+      key: copy.subarray(keyAt, valueAt),
+      value: valueBytes === 0 ? null : copy.subarray(valueAt, valueAt + valueBytes),
+      timeMs: this.times[(start >> 3) + 2]!,
+    };
+  }
+
+  /** Leaves it to the writer to wake the host; false where something came meanwhile. */
+  sleep(): boolean {
+    Atomics.store(this.cells, AWAKE, 0);
+    if (this.pending === 0) return true;
+    Atomics.store(this.cells, AWAKE, 1);
+    return false;
+  }
+
+  /** Drops what is there, and lets nothing more in. */
+  fail(): void {
+    Atomics.store(this.cells, FAILED, 1);
+    this.#taken(this.written);
+  }
+
+  /** Tells the script that somebody else changed the state. */
+  nextEpoch(): void {
+    Atomics.add(this.cells, EPOCH, 1);
+  }
+
+  #taken(position: number): void {
+    Atomics.store(this.cells, TAKEN, position | 0);
+    Atomics.notify(this.cells, TAKEN);
+  }
+}

@@ -1,0 +1,86 @@
+import { type RingChange, RingReader } from '../channel/ring.js';
+import { type LlmspellError, toLlmspellError } from '../errors.js';
+
+/** How long to wait before looking into the ring again while something comes. */
+const LOOK_MS = 1;
+/** With so much in the ring there is no waiting. */
+const BUSY_BYTES = 256 << 10;
+
+/** Carries a script's writes from the shared ring to the store, in order, while the script runs and after it was ended. */
+export class RingDrain {
+  readonly #ring: RingReader;
+  readonly #write: (changes: readonly RingChange[]) => Promise<unknown>;
+  /** The end of the line of writes. */
+  #line: Promise<void> = Promise.resolve();
+  #isLooking = false;
+  #isFinished = false;
+  /** Of a write; the script is told once. */
+  #failure: LlmspellError | undefined;
+  #hasFailed = false;
+
+  constructor(memory: SharedArrayBuffer, write: (changes: readonly RingChange[]) => Promise<unknown>) {
+    this.#ring = new RingReader(memory);
+    this.#write = write;
+  }
+
+  /** The script says that there is something. */
+  wake(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#lookSoon();
+  }
+
+  /** Tells the script that somebody else changed the state. */
+  nextEpoch(): void {
+    this.#ring.nextEpoch();
+  }
+
+  /** Resolves when everything put before the call is in the store. Throws, once, the failure of a write since the last call. */
+  async drained(): Promise<void> {
+    await this.#takeAll();
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  /** As `drained`, for the last time. Call it when the worker has ended. */
+  async finish(): Promise<void> {
+    this.#isFinished = true;
+    await this.drained();
+  }
+
+  async #takeAll(): Promise<void> {
+    const end = this.#ring.written;
+    this.#line = this.#line.then(() => this.#takeTo(end));
+    await this.#line;
+  }
+
+  async #takeTo(end: number): Promise<void> {
+    try {
+      for (;;) {
+        if (this.#hasFailed) return this.#ring.fail();
+        const changes = this.#ring.take(end);
+        if (changes.length === 0) return;
+        await this.#write(changes);
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#failure = toLlmspellError(error);
+      this.#ring.fail();
+    }
+  }
+
+  #lookSoon(): void {
+    // The other events of this thread get their turn in between, however fast the script writes.
+    if (this.#ring.pending > BUSY_BYTES) setImmediate(() => void this.#look());
+    else setTimeout(() => void this.#look(), LOOK_MS);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isFinished) return;
+    const wasEmpty = this.#ring.pending === 0;
+    await this.#takeAll();
+    if (wasEmpty && this.#ring.sleep()) this.#isLooking = false;
+    else this.#lookSoon();
+  }
+}
