@@ -48,7 +48,7 @@ export class LocalPort implements StatePort {
       this.#view.put(scope, key, value);
       return;
     }
-    const own = value && value.slice();
+    const own = value === null ? null : value.slice();
     this.#learn(scope, key, (s, k) => {
       this.#channel.set(s, k, own);
       return own;

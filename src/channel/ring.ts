@@ -21,6 +21,8 @@ export interface RingChange extends PendingChange {
 const CAPACITY = 4 << 20;
 /** A larger record is not worth its place: copying it costs more than a round trip. */
 const MOST_RECORD_BYTES = CAPACITY >> 2;
+/** Longer names the state may refuse, which the script must be told at once. */
+const MOST_NAME_BYTES = 32 << 10;
 const HEADER_BYTES = 24;
 const WRAP = -1;
 /** What the host takes at once. */
@@ -85,6 +87,7 @@ export class RingWriter extends Ring {
    * large, or the host has failed.
    */
   put(scope: Bytes, key: Bytes, value: Bytes | null): boolean {
+    if (scope.length + key.length > MOST_NAME_BYTES) return false;
     const isSameScope = equalBytes(scope, this.#scope);
     const scopeBytes = isSameScope ? 0 : scope.length;
     const valueBytes = value === null ? 0 : value.length;

@@ -51,7 +51,10 @@ export class View {
   put(scope: Bytes, key: Bytes, value: Bytes | null): void {
     const room = aligned(Math.max(value?.length ?? 0, LEAST_ROOM_BYTES));
     const size = 4 * HEADER_WORDS + aligned(scope.length + key.length) + room;
-    if (size > this.#mostBytes / 8) return this.forget(scope, key);
+    if (size > this.#mostBytes / 8) {
+      this.forget(scope, key);
+      return;
+    }
     const hash = hashOf(scope, key);
     let slot = this.#find(scope, key, hash);
     let entry = this.#slots[slot]!;

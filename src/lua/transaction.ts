@@ -52,7 +52,7 @@ export class Transaction implements StatePort {
   }
 
   set(scope: Bytes, key: Bytes, value: Bytes | null): void {
-    this.#write(scope, key, value && value.slice());
+    this.#write(scope, key, value === null ? null : value.slice());
   }
 
   delete(scope: Bytes, key: Bytes): boolean {

@@ -4,13 +4,7 @@ import { LocalPort } from '../channel/local-port.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
 import { RingWriter } from '../channel/ring.js';
-import type {
-  RunReport,
-  RunRequest,
-  SandboxSettings,
-  ScriptFailure,
-  WorkerStart,
-} from '../channel/start.js';
+import type { RunReport, RunRequest, SandboxSettings, ScriptFailure, WorkerStart } from '../channel/start.js';
 import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
 import { calendar } from '../lua/calendar.js';

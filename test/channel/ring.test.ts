@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createRingMemory, type RingChange, RingReader, RingWriter } from '../../src/channel/ring.js';
+
+const never = () => {
+  throw new Error('the ring was full');
+};
+
+function ring(wake: () => void = never) {
+  const memory = createRingMemory();
+  return { writer: new RingWriter(memory, wake), reader: new RingReader(memory) };
+}
+
+const plain = ({ scope, key, value }: Omit<RingChange, 'timeMs'>) =>
+  [scope, key, value].map((part) => part && Buffer.from(part).toString('hex'));
+
+function takeAll(reader: RingReader): RingChange[] {
+  const taken: RingChange[] = [];
+  for (let next = reader.take(reader.written); next.length > 0; next = reader.take(reader.written)) taken.push(...next);
+  return taken;
+}
+
+const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
+const change = fc.record({
+  // Few scopes, so that the same one often comes twice in a row.
+  scope: fc.oneof(fc.constantFrom(Uint8Array.of(0), Uint8Array.of(1, 2)), bytes(1, 20)),
+  key: bytes(1, 40),
+  value: fc.oneof(
+    fc.constant(null),
+    bytes(1, 40),
+    fc.nat(300_000).map((n) => new Uint8Array(n + 1).fill(n)),
+  ),
+});
+
+test('what is taken is what was put, in order, however often the ring goes round', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 30 }), (rounds) => {
+      const { writer, reader } = ring(() => undefined);
+      for (const round of rounds) {
+        for (const { scope, key, value } of round) expect(writer.put(scope, key, value)).toBe(true);
+        expect(takeAll(reader).map(plain)).toEqual(round.map(plain));
+        expect(reader.pending).toBe(0);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('each change carries the time it was made', () => {
+  const { writer, reader } = ring(() => undefined);
+  const before = Date.now();
+  writer.put(Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(1));
+  const after = Date.now();
+  const [{ timeMs } = { timeMs: 0 }] = takeAll(reader);
+  expect(timeMs).toBeGreaterThanOrEqual(before);
+  expect(timeMs).toBeLessThanOrEqual(after);
+});
+
+test('what was taken stays as it is when its place is used again', () => {
+  const { writer, reader } = ring(() => undefined);
+  const put = (byte: number) =>
+    writer.put(Uint8Array.of(byte), Uint8Array.of(byte), new Uint8Array(500_000).fill(byte));
+  put(1);
+  const [first] = takeAll(reader);
+  for (let byte = 2; byte < 20; byte++) {
+    put(byte);
+    takeAll(reader);
+  }
+  expect(first?.scope).toEqual(Uint8Array.of(1));
+  expect(first?.value?.every((byte) => byte === 1)).toBe(true);
+});
+
+test('what is too large is refused and leaves no trace', () => {
+  const { writer, reader } = ring();
+  expect(writer.put(Uint8Array.of(1), Uint8Array.of(1), new Uint8Array(2 << 20))).toBe(false);
+  expect(writer.put(Uint8Array.of(1), new Uint8Array(2 << 20), null)).toBe(false);
+  expect(reader.pending).toBe(0);
+});
+
+test('only the first write after the host fell asleep wakes it', () => {
+  let wakes = 0;
+  const { writer, reader } = ring(() => wakes++);
+  const put = () => writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
+  put();
+  put();
+  expect(wakes).toBe(1);
+  expect(reader.sleep()).toBe(false);
+  takeAll(reader);
+  put();
+  expect(wakes).toBe(1);
+  takeAll(reader);
+  expect(reader.sleep()).toBe(true);
+  put();
+  expect(wakes).toBe(2);
+});
+
+test('once the host has failed nothing goes in', () => {
+  const { writer, reader } = ring(() => undefined);
+  writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
+  reader.fail();
+  expect(reader.pending).toBe(0);
+  expect(writer.put(Uint8Array.of(1), Uint8Array.of(1), null)).toBe(false);
+});
