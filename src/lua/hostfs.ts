@@ -69,15 +69,11 @@ export class HostFs {
 
   /** Writes everything out and closes all files. What cannot be written is lost, as it is when a process ends. */
   close(): void {
-    this.#vm.lua.fflush(0);
-    for (const file of this.#descriptors.values()) {
-      try {
-        file.close();
-      } catch (error) {
-        if (error instanceof Unwind) throw error;
-      }
-    }
+    attempt(() => this.#vm.lua.fflush(0));
+    // The standard streams last: they may wait for whoever reads them.
+    const files = [...this.#descriptors.values()].reverse();
     this.#descriptors.clear();
+    for (const file of files) attempt(() => file.close());
   }
 
   #file(fd: number): OpenFile {
@@ -190,6 +186,14 @@ export class HostFs {
   #exit(code: number): never {
     this.close();
     throw new ScriptExit(code & 0xff);
+  }
+}
+
+function attempt(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (error instanceof Unwind) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -90,6 +90,15 @@ describe('the beginning and the end of a script', () => {
     expect((await lua(`LEFT = ${left} error('over')`)).text).toBe('finalized\n');
     expect((await lua(`LEFT = ${left} os.exit()`)).text).toBe('');
     expect((await lua(`LEFT = ${left} os.exit(true, true)`)).text).toBe('finalized\n');
+  });
+
+  it('leaves no file open, however it ends', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    const files = `FILES = {} for i = 1, 200 do FILES[i] = io.open('/etc/passwd') end `;
+    for (const end of ['', 'error("over")', 'os.exit(3)', 'while true do end'])
+      await lua(files + end, {}, { timeoutSeconds: 1 });
+    expect(open()).toBeLessThan(before + 100);
   });
 
   it('waits for a process that it still reads from', async () => {
