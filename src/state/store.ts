@@ -9,32 +9,20 @@ import {
   newDocuments,
   putCatalog,
   putDocuments,
-  putHead,
   readDocuments,
   type Timeline,
 } from './catalog.js';
+import { commitGroup } from './commit.js';
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
 import { BackendGeneration, buildSegments } from './generation.js';
-import { readHeader } from './history.js';
+import { Housekeeping } from './housekeeping.js';
 import { encodeKey, scopePrefix } from './key.js';
 import { keyHistory } from './key-history.js';
-import {
-  allOf,
-  concat,
-  floorPrefix,
-  generationPrefix,
-  PREFIX_BYTES,
-  readError,
-  seal,
-  sealedContent,
-  unseal,
-  unsealEntry,
-  userKey,
-} from './layout.js';
-import { floorOfFirstChanges, pastSource, seqAt, timeOf, unreachable } from './past.js';
+import { concat, generationPrefix, readError, seal, sealedContent, unseal, unsealEntry, userKey } from './layout.js';
+import { assertName, assertNames, rawKey } from './names.js';
+import { pastSource, seqAt, timeOf, unreachable } from './past.js';
 import { CommittedSnapshot, SourceSnapshot } from './snapshot.js';
-import { pruned, restarted, swapped } from './swap.js';
-import { trimHistory } from './trim.js';
+import { restarted, swapped } from './swap.js';
 import type {
   ActivatedGeneration,
   Change,
@@ -55,11 +43,6 @@ import type {
 } from './types.js';
 import { Group, WriteQueue } from './write-queue.js';
 
-/** Of scope and key together, as the backend gets them. */
-const MAX_KEY_BYTES = (128 << 10) - PREFIX_BYTES;
-const TIDY_INTERVAL_MS = 60_000;
-/** The part of its limit that history is trimmed to. */
-const TRIM_TO = 0.9;
 const WEEK_SECONDS = 604_800;
 
 /**
@@ -124,9 +107,7 @@ class Store implements StateStore {
   #turn: Promise<unknown> = Promise.resolve();
   /** Generations under construction: garbage as long as they are not activated, but not yet to be cleared. */
   readonly #building = new Set<number>();
-  #tidying: Promise<void> = Promise.resolve();
-  #isTidyWanted = false;
-  readonly #tidyTimer: NodeJS.Timeout;
+  readonly #housekeeping: Housekeeping;
   #closing: Promise<void> | undefined;
 
   constructor(backend: StateBackend, options: StoreOptions, documents: Documents) {
@@ -151,8 +132,16 @@ class Store implements StateStore {
       commit: (group) => this.#commit(group),
       newGroup: (capacityBytes) => this.#newGroup(capacityBytes),
     });
-    this.#tidyTimer = setInterval(() => this.#tidy(), TIDY_INTERVAL_MS).unref();
-    this.#tidy();
+    this.#housekeeping = new Housekeeping({
+      backend,
+      documents,
+      history: this.#history,
+      building: this.#building,
+      nowMs: () => this.#nowMs(),
+      changeCatalog: (change) => this.#changeCatalog(change),
+    });
+    if (this.readOnly) this.#housekeeping.stop();
+    this.#housekeeping.start();
   }
 
   get storeId(): string {
@@ -272,7 +261,7 @@ class Store implements StateStore {
     this.#assertWritable();
     if (this.#history.enabled) return;
     await this.flush();
-    await this.#afterTidying(() => this.#trim((segment) => segment.lastSeq <= seq));
+    await this.#housekeeping.trim((segment) => segment.lastSeq <= seq);
   }
 
   async newGeneration(): Promise<GenerationWriter> {
@@ -330,11 +319,11 @@ class Store implements StateStore {
   }
 
   async #close(): Promise<void> {
+    this.#housekeeping.stop();
     try {
       await this.#queue.flush();
     } finally {
       this.#queue.stop();
-      clearInterval(this.#tidyTimer);
       await this.#backend.close();
     }
   }
@@ -374,7 +363,7 @@ class Store implements StateStore {
       return swap.catalog;
     });
     this.#building.delete(generation);
-    this.#tidy();
+    this.#housekeeping.start();
     return result!;
   }
 
@@ -391,7 +380,7 @@ class Store implements StateStore {
 
   async #discard(generation: number): Promise<void> {
     this.#building.delete(generation);
-    this.#tidy();
+    this.#housekeeping.start();
   }
 
   /** In a commit of its own, behind everything accepted before. */
@@ -409,41 +398,6 @@ class Store implements StateStore {
         throw error;
       }
     });
-  }
-
-  /** Clears, in the background, what nothing points to. What is not done when the process ends is done at the next open. */
-  #tidy(): void {
-    if (this.#isTidyWanted || this.readOnly) return;
-    this.#isTidyWanted = true;
-    this.#afterTidying(async () => {
-      this.#isTidyWanted = false;
-      if (this.#closing === undefined) await this.#collectGarbage();
-    }).catch(() => undefined);
-  }
-
-  /** One at a time: two that trim together would undo each other's horizon. */
-  async #afterTidying(work: () => Promise<void>): Promise<void> {
-    const done = this.#tidying.then(work);
-    this.#tidying = done.catch(() => undefined);
-    await done;
-  }
-
-  async #collectGarbage(): Promise<void> {
-    await this.#trim((segment, freedBytes) => this.#isExpired(segment, freedBytes));
-    if (pruned(this.#documents.catalog, this.#nowMs()) !== this.#documents.catalog)
-      await this.#changeCatalog((catalog) => pruned(catalog, this.#nowMs()));
-    for (const item of this.#documents.catalog.garbage) {
-      if (this.#closing !== undefined) return;
-      // Looked up anew each time: what was under construction may be the live generation by now.
-      const isGarbage = this.#documents.catalog.garbage.includes(item);
-      if (!isGarbage || ('generation' in item && this.#building.has(item.generation))) continue;
-      const prefix = 'generation' in item ? generationPrefix(item.generation) : floorPrefix(item.timeline);
-      await this.#backend.clearRange(allOf(prefix));
-      await this.#changeCatalog((catalog) => ({
-        ...catalog,
-        garbage: catalog.garbage.filter((other) => other !== item),
-      }));
-    }
   }
 
   #nowMs(): number {
@@ -476,24 +430,6 @@ class Store implements StateStore {
       const result = await body(view, documents);
       await view.close();
       return result;
-    });
-  }
-
-  /** What is too old, or too much. */
-  #isExpired(segment: Segment, freedBytes: number): boolean {
-    const { maxAgeSeconds, maxBytes } = this.#history;
-    const bytes = this.#documents.head.historyBytes;
-    // Well below the limit, so that it is not reached again at once.
-    if (bytes > maxBytes && bytes - freedBytes > maxBytes * TRIM_TO) return true;
-    return readHeader(segment).lastTimeMs < this.#nowMs() - maxAgeSeconds * 1000;
-  }
-
-  async #trim(isTrimmed: (segment: Segment, freedBytes: number) => boolean): Promise<void> {
-    const { catalog, horizon } = this.#documents;
-    const plan = { isTrimmed, keepFloor: this.#history.enabled };
-    await trimHistory(this.#backend, catalog, horizon, plan, (next, freedBytes) => {
-      this.#documents.horizon = next;
-      this.#documents.head.historyBytes -= freedBytes;
     });
   }
 
@@ -599,37 +535,9 @@ class Store implements StateStore {
     return { seq, effective: seq - before };
   }
 
-  /** The newest value of each key, sliced from the segment. */
-  #entryOperations({ timeline, newest, changes }: Group): BackendOperation[] {
-    const prefix = generationPrefix(timeline.generation);
-    const operations: BackendOperation[] = [];
-    for (const index of newest.values()) {
-      const key = concat(prefix, changes.rawAt(index));
-      const value = changes.sealedAt(index);
-      operations.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
-    }
-    return operations;
-  }
-
   async #commit(group: Group): Promise<void> {
-    const segments = [...group.segments];
-    if (group.changes.count > 0) segments.push(group.changes.finish());
-    const operations = [...this.#entryOperations(group), ...group.operations, ...(await this.#floorOperations(group))];
-    const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const { head } = this.#documents;
-    const last = segments.at(-1);
-    const next = last === undefined ? head : { seq: last.lastSeq, timeMs: group.lastTimeMs, historyBytes: 0 };
-    operations.push(putHead({ ...next, historyBytes: head.historyBytes + addedBytes }));
-    await this.#backend.commit({ operations, segments }, { sync: group.sync });
-    // Trimming may have made it smaller meanwhile.
-    this.#documents.head = { ...next, historyBytes: this.#documents.head.historyBytes + addedBytes };
-    if (this.#documents.head.historyBytes > this.#history.maxBytes) this.#tidy();
-  }
-
-  async #floorOperations({ timeline, newest, changes }: Group): Promise<BackendOperation[]> {
-    if (timeline.startSeq === 0 || newest.size === 0 || !this.#history.enabled) return [];
-    const raws = [...newest.values()].map((index) => changes.rawAt(index));
-    return await floorOfFirstChanges(this.#backend, timeline, raws);
+    await commitGroup(this.#backend, this.#documents, group, this.#history.enabled);
+    if (this.#documents.head.historyBytes > this.#history.maxBytes) this.#housekeeping.start();
   }
 
   #assertOpen(): void {
@@ -665,28 +573,4 @@ function isThere(lookup: Lookup, raw: Bytes): boolean {
     if (error instanceof LlmspellError && error.code === 'STATE_DAMAGED') return true;
     throw error;
   }
-}
-
-function rawKey(scope: Bytes, key: Bytes): Bytes {
-  assertNames(scope, key);
-  return encodeKey(scope, key);
-}
-
-function assertNames(scope: Bytes, key: Bytes): void {
-  assertName('scope', scope);
-  assertName('key', key);
-  // Twice the scope is more than its escaped form and the separator.
-  const rawBytes = 2 * scope.length + 2 + key.length;
-  if (rawBytes <= MAX_KEY_BYTES) return;
-  throw new LlmspellError(
-    'KEY_INVALID',
-    `Key and twice the scope have ${rawBytes} bytes; the limit is ${MAX_KEY_BYTES}.`,
-    {
-      hint: 'Use shorter names.',
-    },
-  );
-}
-
-function assertName(what: 'scope' | 'key', name: Bytes): void {
-  if (name.length === 0) throw new LlmspellError('KEY_INVALID', `The ${what} is empty.`);
 }

@@ -1,0 +1,51 @@
+import type { BackendOperation, StateBackend } from './backend.js';
+import { type Documents, putHead } from './catalog.js';
+import { concat, generationPrefix } from './layout.js';
+import { floorOfFirstChanges } from './past.js';
+import type { Group } from './write-queue.js';
+
+/**
+ * Writes a group as one batch: the newest value of each key, one segment with every change, the new head, and what the floor
+ * has to keep. `documents.head` is then that of the group.
+ */
+export async function commitGroup(
+  backend: StateBackend,
+  documents: Documents,
+  group: Group,
+  keepFloor: boolean,
+): Promise<void> {
+  const segments = [...group.segments];
+  if (group.changes.count > 0) segments.push(group.changes.finish());
+  const floor = keepFloor ? await floorOperations(backend, group) : [];
+  const operations = [...entryOperations(group), ...group.operations, ...floor];
+  const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const { head } = documents;
+  const last = segments.at(-1);
+  const moment = last === undefined ? head : { seq: last.lastSeq, timeMs: group.lastTimeMs };
+  operations.push(putHead({ ...moment, historyBytes: head.historyBytes + addedBytes }));
+  await backend.commit({ operations, segments }, { sync: group.sync });
+  // Trimming may have made it smaller meanwhile.
+  documents.head = { ...moment, historyBytes: documents.head.historyBytes + addedBytes };
+}
+
+/** The newest value of each key, sliced from the segment. */
+function entryOperations({ timeline, newest, changes }: Group): BackendOperation[] {
+  const prefix = generationPrefix(timeline.generation);
+  const operations: BackendOperation[] = [];
+  for (const index of newest.values()) {
+    const key = concat(prefix, changes.rawAt(index));
+    const value = changes.sealedAt(index);
+    operations.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+  }
+  return operations;
+}
+
+async function floorOperations(
+  backend: StateBackend,
+  { timeline, newest, changes }: Group,
+): Promise<BackendOperation[]> {
+  // The first timeline began empty.
+  if (timeline.startSeq === 0 || newest.size === 0) return [];
+  const raws = [...newest.values()].map((index) => changes.rawAt(index));
+  return await floorOfFirstChanges(backend, timeline, raws);
+}
