@@ -10,11 +10,7 @@ beforeEach(async () => {
   await configure('[runtime.state_persistence.backup]');
 });
 const configure = (toml: string) => writeFile(join(cli.cwd, 'llmspell.toml'), toml);
-const ok = async (...args: string[]) => {
-  const { code, stdout, stderr } = await cli.run(args);
-  expect([code, stderr]).toEqual([0, '']);
-  return stdout;
-};
+const ok = (...args: string[]) => cli.ok(...args);
 const create = async (...args: string[]): Promise<string> =>
   JSON.parse(await ok('backup', 'create', '--json', ...args)).id;
 

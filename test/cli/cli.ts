@@ -3,6 +3,7 @@ import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runCommandLine } from '../../src/cli/command-line.js';
 
 const BIN = fileURLToPath(new URL('../../bin/llmspell.js', import.meta.url));
 
@@ -15,6 +16,31 @@ export interface Finished {
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string;
+}
+
+/** Runs a command line in this process, which starts ten times faster; for steps on the way to what a test is about. */
+async function inProcess(cwd: string, args: string[]): Promise<Finished> {
+  const [before, written] = [process.cwd(), { stdout: '', stderr: '' }];
+  const restore = (['stdout', 'stderr'] as const).map((name) => {
+    const { write } = process[name];
+    process[name].write = ((part: string | Uint8Array, done?: () => void) => {
+      written[name] += Buffer.from(part).toString();
+      done?.();
+      return true;
+    }) as typeof write;
+    return () => {
+      process[name].write = write;
+    };
+  });
+  process.chdir(cwd);
+  process.env.XDG_CONFIG_HOME = join(cwd, '.config');
+  try {
+    const code = await runCommandLine(args, new AbortController().signal);
+    return { code, ...written };
+  } finally {
+    process.chdir(before);
+    for (const undo of restore) undo();
+  }
 }
 
 /** A directory of its own, with the command run in it: no configuration from anywhere else is found. */
@@ -33,7 +59,14 @@ export async function workspace() {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
   };
-  return { bin: BIN, cwd, start, run };
+  /** What a command that must succeed prints. */
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await inProcess(cwd, args);
+    if (code !== 0 || stderr !== '')
+      throw new Error(`llmspell ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+    return stdout;
+  };
+  return { bin: BIN, cwd, start, run, ok };
 }
 
 export type Workspace = Awaited<ReturnType<typeof workspace>>;

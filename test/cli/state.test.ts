@@ -8,17 +8,18 @@ beforeEach(async () => {
   cli = await workspace();
 });
 const configure = (toml: string) => writeFile(join(cli.cwd, 'llmspell.toml'), toml);
-const ok = async (...args: string[]) => {
-  const { code, stdout, stderr } = await cli.run(args);
-  expect([code, stderr]).toEqual([0, '']);
-  return stdout;
-};
+const ok = (...args: string[]) => cli.ok(...args);
 
-test('what is set is there for the next command and for scripts, and the other way round', async () => {
-  expect(await ok('state', 'set', 'user', 'name', '"Ada"')).toBe('');
-  expect(await ok('exec', 'print(State.get("user", "name")) State.set("list", {1, 2.5, {x = true}})')).toBe('Ada\n');
-  expect(await ok('state', 'get', 'global', 'list')).toBe('[1, 2.5, {"x": true}]\n');
-  expect(JSON.parse(await ok('state', 'get', 'global', 'list', '--json'))).toEqual({
+test('what is set is there for the next process and for scripts, and the other way round', async () => {
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await cli.run(args);
+    expect([code, stderr]).toEqual([0, '']);
+    return stdout;
+  };
+  expect(await run('state', 'set', 'user', 'name', '"Ada"')).toBe('');
+  expect(await run('exec', 'print(State.get("user", "name")) State.set("list", {1, 2.5, {x = true}})')).toBe('Ada\n');
+  expect(await run('state', 'get', 'global', 'list')).toBe('[1, 2.5, {"x": true}]\n');
+  expect(JSON.parse(await run('state', 'get', 'global', 'list', '--json'))).toEqual({
     scope: 'global',
     key: 'list',
     value: [1, 2.5, { x: true }],
