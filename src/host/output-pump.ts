@@ -8,6 +8,8 @@ import { errnoOf, LlmspellError } from '../errors.js';
  */
 export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Promise<void>;
 
+/** What writing to a broken pipe says; the second from the second time on. */
+const NOBODY_READS: (string | undefined)[] = ['EPIPE', 'ERR_STREAM_DESTROYED'];
 /** How long printed text may wait when the script does not ask for it to be written. */
 const TICK_MS = 20;
 /** How long a script that was ended waits for a reader that takes nothing. */
@@ -71,7 +73,7 @@ export class OutputPump {
         this.#ring.taken(part.bytes.length);
       }
     } catch (error) {
-      if (errnoOf(error) !== 'EPIPE') this.#failure = outputError(error);
+      if (!NOBODY_READS.includes(errnoOf(error))) this.#failure = outputError(error);
       this.#ring.close();
     }
   }

@@ -98,10 +98,10 @@ const textOnly =
     return load(L);
   };
 
-/** CPU seconds, of this thread where Node can tell, else of the process; counted from here, as `clock` counts from the program's start. */
+/** CPU seconds, of this thread where Node can tell (24 and later), else of the process; counted from here, as `clock` counts from the program's start. */
 function clock(vm: LuaVm): HostFunction {
   const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
-  const usage = threadCpuUsage?.bind(process) ?? process.cpuUsage.bind(process);
+  const usage = (threadCpuUsage ?? process.cpuUsage).bind(process);
   const seconds = () => {
     const { user, system } = usage();
     return (user + system) / 1e6;

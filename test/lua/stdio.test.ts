@@ -125,6 +125,14 @@ describe('standard input', () => {
   });
 });
 
+describe('the clock of a script', () => {
+  it('counts work, not waiting', () => {
+    const script = `local before = os.clock() os.execute('sleep 0.5') local slept = os.clock() - before
+      local start = os.clock() repeat until os.clock() - start > 0.05 print(before < 1, slept < 0.4)`;
+    expect(shell('RUN', script)).toBe('true\ttrue\n');
+  });
+});
+
 const hasScript = spawnSync('script', ['--version']).error === undefined;
 
 describe.skipIf(!hasScript)('a terminal', () => {
