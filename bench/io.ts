@@ -63,8 +63,13 @@ const least = (costs: Cost[]): Cost => ({
   cpuMs: Math.min(...costs.map((c) => c.cpuMs)),
 });
 
-const line = (name: string, own: number, native: number): string =>
-  `${name} ${own.toFixed(0)} ms, lua5.4 ${native.toFixed(0)} ms, ${(own / native).toFixed(2)} ×`;
+/** The shell tells processor time in steps of 10 ms. */
+const COARSE_MS = 20;
+
+const line = (name: string, own: number, native: number): string => {
+  const times = native < COARSE_MS ? 'too short to compare' : `${(own / native).toFixed(2)} ×`;
+  return `${name} ${own.toFixed(0)} ms, lua5.4 ${native.toFixed(0)} ms, ${times}`;
+};
 
 let idle: { own: Cost; native: Cost } | undefined;
 for (const [name, code] of Object.entries(SCRIPTS)) {
