@@ -7,6 +7,8 @@ import type { BackendEntry, KeyBounds, KeyRange, Segment } from '../backend.js';
  * the order and makes room.
  */
 export const FORMAT_KEY: Bytes = new Uint8Array([0]);
+/** Nothing is ever stored under it: to write something that changes nothing. */
+export const NO_KEY: Bytes = new Uint8Array([0, 0]);
 const FORMAT = Buffer.from('llmspell-level-1');
 const FIRST_ENTRY: Bytes = new Uint8Array([1]);
 const SEGMENT_KEY_BYTES = 21;

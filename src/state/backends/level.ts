@@ -20,6 +20,7 @@ import {
   entryKey,
   FORMAT_KEY,
   formatMark,
+  NO_KEY,
   ownKey,
   readFormatMark,
   readSegmentKey,
@@ -65,8 +66,9 @@ const openDirectories = new Set<string>();
  * State in LevelDB (`classic-level`). One process at a time. Its known weaknesses, where they touch a promise of
  * {@link StateBackend}, are met here:
  * - it does not sync a new store's first manifest: the first write of a new store is synced;
- * - a synced write does not cover earlier unsynced ones that lie in an older log file: then the write buffer is moved into
- *   a table, which is synced;
+ * - a synced write does not cover earlier unsynced ones that lie in an older log file: these are synced first, where need
+ *   be by moving the write buffer into a table, which is synced. (Commits that are never followed by a synced one may, after a
+ *   power cut, be missing from the middle where a log ends; after a killed process they are not.);
  * - its thread pool may reorder writes that are under way together: they go one after the other;
  * - after a failed write its log may end in half a record, after which later ones would be lost: nothing more is written
  *   until the store is opened anew;
@@ -339,19 +341,26 @@ class LevelBackend extends LevelView implements StateBackend {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       if (!sync) this.#unsyncedFromLog ??= await newestLog(this.directory);
+      else await this.#syncEarlierCommits();
       await batch.write({ sync });
-      if (sync) await this.#syncOlderLogs();
     } catch (error) {
       this.#failure = levelError(error, this.directory);
       throw this.#failure;
     }
   }
 
-  /** The sync just made covers the newest log only; earlier unsynced commits may lie in the one before it. */
-  async #syncOlderLogs(): Promise<void> {
+  /**
+   * Before a synced commit, not with it: LevelDB may begin a new log with any write, and syncs the new one only. After a power
+   * cut the commit would then be there and those before it not.
+   */
+  async #syncEarlierCommits(): Promise<void> {
     const from = this.#unsyncedFromLog;
+    if (from === undefined) return;
+    const isOneLog = from === (await newestLog(this.directory));
+    if (isOneLog) await this.#open!.batch().del(NO_KEY).write({ sync: true });
+    // Tables are made in the order of the logs; syncing the newer log first would leave a gap.
+    if (from !== (await newestLog(this.directory))) await this.#emptyWriteBuffer();
     this.#unsyncedFromLog = undefined;
-    if (from !== undefined && from !== (await newestLog(this.directory))) await this.#emptyWriteBuffer();
   }
 
   async #inLine<T>(operation: () => Promise<T>): Promise<T> {
