@@ -16,7 +16,7 @@ export interface Dialect {
   /** Around every 1,000 sets. */
   begin?: string;
   commit?: string;
-  /** When all sets are made; its time counts. */
+  /** When all sets are made; with many keys its time counts. */
   flush?: string;
   end(set: string, get: string): string;
 }
@@ -80,9 +80,11 @@ export function loopSource({ value, keys, count, isTable }: Loop, dialect: Diale
       for i = from, from + 999 do ${set(key, value === 'i' ? 'i' : 't', isTable)} end
       ${commit}
     end
-    ${flush}
+    ${few ? '' : flush}
     local b = ${now}
+    ${flush}
+    local from = ${now}
     for i = 1, ${gets} do local _ = ${get(key, isTable)} end
     local c = ${now}
-    ${end('b - a', `(c - b) * ${count} / ${gets}`)}`;
+    ${end('b - a', `(c - from) * ${count} / ${gets}`)}`;
 }

@@ -75,6 +75,7 @@ export interface PendingChange {
  * without it the present is read.
  */
 export interface StatePort {
+  /** The bytes are good until the next call. */
   get(scope: Bytes, key: Bytes, view?: number): Bytes | undefined;
   has(scope: Bytes, key: Bytes, view?: number): boolean;
   list(scope: Bytes, range: ListRange, view?: number): Bytes[];

@@ -37,14 +37,14 @@ export class View {
     this.#mostBytes = mostBytes;
   }
 
-  /** A copy of the value; null: it is known that there is none; undefined: not known. */
+  /** The value, good until the next call; null: it is known that there is none; undefined: not known. */
   get(scope: Bytes, key: Bytes): Bytes | null | undefined {
     const entry = this.#slots[this.#find(scope, key, hashOf(scope, key))]!;
     if (entry === 0) return undefined;
     const length = this.#words[entry + VALUE_BYTES]!;
     if (length < 0) return length === ABSENT ? null : undefined;
     const at = this.#valueAt(entry);
-    return this.#bytes.slice(at, at + length);
+    return this.#bytes.subarray(at, at + length);
   }
 
   /** `value` null: there is none. */

@@ -30,27 +30,31 @@ export class ValueDecoder {
 
   /** Pushes one value. Inside protected calls only. */
   push(L: Pointer, bytes: Bytes): void {
-    this.#vm.withCopy(bytes, (at) => new Reading(this.#vm, L, bytes, at).value());
+    const tag = bytes[0]!;
+    if (bytes.length === 1 && (tag <= 0x7f || tag >= 0xe0)) this.#vm.lua.lua_pushinteger(L, big((tag << 24) >> 24));
+    else this.#vm.withCopy(bytes, (at) => new Reading(this.#vm, L, at, bytes.length).value());
   }
 }
 
-/** One value being pushed; a finalizer that runs meanwhile may start another. */
+/** For numbers of 8 bytes: a view of each value's own bytes would cost more than all the rest. */
+const wide = new DataView(new ArrayBuffer(8));
+
+/**
+ * One value being pushed; a finalizer that runs meanwhile may start another. It is read from its copy in the VM's memory alone: what it was
+ * copied from may change while Lua runs.
+ */
 class Reading {
   readonly #vm: LuaVm;
   readonly #L: Pointer;
-  readonly #bytes: Bytes;
-  readonly #view: DataView;
-  /** Where the copy of the bytes stands in the VM's memory. */
-  readonly #copy: Pointer;
-  #at = 0;
+  #at: Pointer;
+  readonly #end: Pointer;
   readonly #frames: Frame[] = [];
 
-  constructor(vm: LuaVm, L: Pointer, bytes: Bytes, copy: Pointer) {
+  constructor(vm: LuaVm, L: Pointer, start: Pointer, length: number) {
     this.#vm = vm;
     this.#L = L;
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#copy = copy;
+    this.#at = start;
+    this.#end = start + length;
   }
 
   value(): void {
@@ -80,8 +84,7 @@ class Reading {
   #item(): boolean {
     const { lua } = this.#vm;
     const L = this.#L;
-    const tag = this.#bytes[this.#at++];
-    if (tag === undefined) throw new Error('a stored value is cut short');
+    const tag = this.#vm.u8[this.#skip(1)]!;
     if (tag <= 0x7f) lua.lua_pushinteger(L, big(tag));
     else if (tag >= 0xe0) lua.lua_pushinteger(L, big(tag - 0x100));
     else if (tag <= 0x8f) return this.#table(tag & 0x0f, false);
@@ -94,7 +97,6 @@ class Reading {
   #tagged(tag: number): boolean {
     const { lua } = this.#vm;
     const L = this.#L;
-    const view = this.#view;
     switch (tag) {
       case 0xc0:
         lua.lua_pushnil(L);
@@ -104,16 +106,16 @@ class Reading {
         lua.lua_pushboolean(L, tag & 1);
         return true;
       case 0xca:
-        lua.lua_pushnumber(L, view.getFloat32(this.#skip(4)));
+        lua.lua_pushnumber(L, this.#wide(4).getFloat32(0));
         return true;
       case 0xcb:
-        lua.lua_pushnumber(L, view.getFloat64(this.#skip(8)));
+        lua.lua_pushnumber(L, this.#wide(8).getFloat64(0));
         return true;
       case 0xd3:
-        lua.lua_pushinteger(L, view.getBigInt64(this.#skip(8)));
+        lua.lua_pushinteger(L, this.#wide(8).getBigInt64(0));
         return true;
       case 0xcf:
-        lua.lua_pushinteger(L, view.getBigUint64(this.#skip(8)));
+        lua.lua_pushinteger(L, this.#wide(8).getBigUint64(0));
         return true;
       case 0xd0:
       case 0xd1:
@@ -147,15 +149,14 @@ class Reading {
   }
 
   #string(length: number): void {
-    const at = this.#skip(length);
-    this.#vm.lua.lua_pushlstring(this.#L, this.#copy + at, length);
+    this.#vm.lua.lua_pushlstring(this.#L, this.#skip(length), length);
   }
 
   #table(count: number, array: boolean): boolean {
     const { lua } = this.#vm;
     if (lua.lua_checkstack(this.#L, 8) === 0) throw new NotEnoughMemory();
     // The count is only as good as the bytes: each element takes at least one.
-    const expected = Math.min(count, this.#bytes.length - this.#at);
+    const expected = Math.min(count, this.#end - this.#at);
     lua.lua_createtable(this.#L, array ? expected : 0, array ? 0 : expected);
     if (count === 0) return true;
     this.#frames.push({ left: count, next: array ? 1 : 0, keyed: false });
@@ -164,22 +165,32 @@ class Reading {
 
   /** A number of 1, 2 or 4 bytes, by `width` 0, 1 or 2. */
   #unsigned(width: number): number {
-    const at = this.#skip(1 << width);
-    if (width === 0) return this.#view.getUint8(at);
-    return width === 1 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+    const { u8 } = this.#vm;
+    const length = 1 << width;
+    const at = this.#skip(length);
+    let n = 0;
+    for (let i = at; i < at + length; i++) n = n * 256 + u8[i]!;
+    return n;
   }
 
   #signed(width: number): number {
-    const at = this.#skip(1 << width);
-    if (width === 0) return this.#view.getInt8(at);
-    return width === 1 ? this.#view.getInt16(at) : this.#view.getInt32(at);
+    const unused = 32 - (8 << width);
+    return (this.#unsigned(width) << unused) >> unused;
+  }
+
+  /** The next `length` bytes, at the start of a view. */
+  #wide(length: number): DataView {
+    const { u8 } = this.#vm;
+    const at = this.#skip(length);
+    for (let i = 0; i < length; i++) wide.setUint8(i, u8[at + i]!);
+    return wide;
   }
 
   /** Where the next `length` bytes begin; they count as read. */
-  #skip(length: number): number {
+  #skip(length: number): Pointer {
     const at = this.#at;
     this.#at += length;
-    if (this.#at > this.#bytes.length) throw new Error('a stored value is cut short');
+    if (this.#at > this.#end) throw new Error('a stored value is cut short');
     return at;
   }
 }

@@ -36,7 +36,13 @@ export function copyBytes(from: Bytes, start: number, end: number, to: Bytes, at
 /** Byte order, as `memcmp` has it: negative, zero or positive. */
 export const compareBytes = (a: Bytes, b: Bytes): number => Buffer.compare(a, b);
 
-export const equalBytes = (a: Bytes, b: Bytes): boolean => Buffer.compare(a, b) === 0;
+/** Few bytes are compared one by one, for the reason that {@link copyBytes} has. */
+export function equalBytes(a: Bytes, b: Bytes): boolean {
+  if (a.length !== b.length) return false;
+  if (a.length > SHORT) return Buffer.compare(a, b) === 0;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** The same bytes as a Buffer, not copied. */
 export const asBuffer = (bytes: Bytes): Buffer =>

@@ -59,11 +59,3 @@ test('does not keep what is large beside its limit, and forgets what it knew of 
   view.put(utf8('s'), utf8('k'), new Uint8Array(100_000));
   expect(view.get(utf8('s'), utf8('k'))).toBeUndefined();
 });
-
-test('hands out values that do not change any more', () => {
-  const view = new View();
-  view.put(utf8('s'), utf8('k'), Uint8Array.of(1, 2, 3));
-  const value = view.get(utf8('s'), utf8('k'));
-  view.put(utf8('s'), utf8('k'), Uint8Array.of(4, 5, 6));
-  expect(value).toEqual(Uint8Array.of(1, 2, 3));
-});
