@@ -107,6 +107,8 @@ export class LocalPort implements StatePort {
   }
 
   call(name: string, args: Bytes): Bytes {
+    // Opens the state before a listener can run, so that no round trip of a set comes between taking its names and using them.
+    this.#begin();
     return this.#channel.call(name, args);
   }
 

@@ -148,12 +148,13 @@ export class RingReader extends Ring {
     return Atomics.load(this.cells, WRITTEN);
   }
 
-  /** The next changes up to `end`, copied out of the ring; none where all were taken. */
+  /** The next changes up to `end`, a place where the writer was, copied out of the ring; none where all were taken. */
   take(end: number): RingChange[] {
     let from = Atomics.load(this.cells, TAKEN);
-    if (from !== end && this.words[offsetOf(from) >> 2] === WRAP) from += CAPACITY - offsetOf(from);
+    if (((end - from) | 0) <= 0) return [];
+    if (this.words[offsetOf(from) >> 2] === WRAP) from += CAPACITY - offsetOf(from);
     const start = offsetOf(from);
-    const length = this.#batchBytes(start, (end - from) >>> 0);
+    const length = this.#batchBytes(start, (end - from) | 0);
     // One copy in memory that is not shared: slices of it are cheap, and the room is free again at once.
     const copy = this.bytes.slice(start, start + length);
     const changes: RingChange[] = [];

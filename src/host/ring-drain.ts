@@ -11,7 +11,7 @@ export class RingDrain {
   readonly #ring: RingReader;
   readonly #write: (changes: readonly RingChange[]) => Promise<unknown>;
   /** The end of the line of writes. */
-  #line: Promise<void> = Promise.resolve();
+  #line: Promise<unknown> = Promise.resolve();
   #isLooking = false;
   #isFinished = false;
   /** Of a write; the script is told once. */
@@ -51,27 +51,33 @@ export class RingDrain {
 
   async #takeAll(): Promise<void> {
     const end = this.#ring.written;
-    this.#line = this.#line.then(() => this.#takeTo(end));
-    await this.#line;
+    await this.#inLine(async () => {
+      while (await this.#takeBatch(end));
+    });
   }
 
-  async #takeTo(end: number): Promise<void> {
+  /** Whether there was anything. */
+  async #takeBatch(end: number): Promise<boolean> {
     try {
-      for (;;) {
-        if (this.#hasFailed) return this.#ring.fail();
-        const changes = this.#ring.take(end);
-        if (changes.length === 0) return;
-        await this.#write(changes);
-      }
+      if (this.#hasFailed) this.#ring.fail();
+      const changes = this.#ring.take(end);
+      if (changes.length > 0) await this.#write(changes);
+      return changes.length > 0;
     } catch (error) {
       this.#hasFailed = true;
       this.#failure = toLlmspellError(error);
       this.#ring.fail();
+      return false;
     }
   }
 
+  async #inLine(work: () => Promise<unknown>): Promise<void> {
+    const done = this.#line.then(work);
+    this.#line = done;
+    await done;
+  }
+
   #lookSoon(): void {
-    // The other events of this thread get their turn in between, however fast the script writes.
     if (this.#ring.pending > BUSY_BYTES) setImmediate(() => void this.#look());
     else setTimeout(() => void this.#look(), LOOK_MS);
   }
@@ -79,7 +85,8 @@ export class RingDrain {
   async #look(): Promise<void> {
     if (this.#isFinished) return;
     const wasEmpty = this.#ring.pending === 0;
-    await this.#takeAll();
+    // One batch: other scripts and timers get their turn in between, however fast this one writes.
+    await this.#inLine(() => this.#takeBatch(this.#ring.written));
     if (wasEmpty && this.#ring.sleep()) this.#isLooking = false;
     else this.#lookSoon();
   }

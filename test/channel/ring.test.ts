@@ -77,6 +77,17 @@ test('what is too large is refused and leaves no trace', () => {
   expect(reader.pending).toBe(0);
 });
 
+test('nothing is taken up to a place that has been passed', () => {
+  const { writer, reader } = ring(() => undefined);
+  const before = reader.written;
+  writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
+  const after = reader.written;
+  expect(reader.take(before)).toEqual([]);
+  expect(reader.take(after).length).toBe(1);
+  expect(reader.take(before)).toEqual([]);
+  expect(reader.take(after)).toEqual([]);
+});
+
 test('only the first write after the host fell asleep wakes it', () => {
   let wakes = 0;
   const { writer, reader } = ring(() => wakes++);
