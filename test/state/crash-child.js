@@ -1,4 +1,5 @@
 // Writes without end, telling on stdout what it was told is done; its parent kills it. Runs on the build.
+import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { createLevelBackend } from '../../dist/state/backends/level.js';
 import { encodeKey } from '../../dist/state/key.js';
@@ -23,6 +24,16 @@ const works = {
       await write(i);
       say(`${i} ${Date.now()}`);
       if (i % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  },
+  /** Large values, flushed now and then: LevelDB begins a new log every few hundred of them. */
+  async flush() {
+    for (let i = 1; ; i++) {
+      const value = Buffer.concat([utf8(`${i} `), randomBytes(20_000)]);
+      await store.write([{ scope, key: utf8(`k${i % 50}`), value }]);
+      if (i % 100 !== 0) continue;
+      await store.flush();
+      say(`${i}`);
     }
   },
   async swap() {
