@@ -82,7 +82,7 @@ const CODES = {
   MIGRATION_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the migration.' },
   OUTPUT_FAILED: { exit: EXIT.failed, hint: 'Check the place that the output is sent to.' },
   DECLINED: { exit: EXIT.failed, hint: 'Answer y, or confirm it with --yes.' },
-  ABORTED: { exit: EXIT.interrupted, hint: 'It was stopped from outside; nothing is half-written.' },
+  ABORTED: { exit: EXIT.interrupted, hint: 'Nothing is half-written.' },
   INTERNAL: {
     exit: EXIT.failed,
     hint: 'This is a fault of llmspell itself; run again with --verbose and report what it prints.',

@@ -52,7 +52,9 @@ export function soundChainOf(head: BackupRecord, records: Records): BackupRecord
   const problem = chain.problems[0];
   if (!problem) return chain.records;
   if (problem.id === head.id) {
-    throw new LlmspellError('BACKUP_DAMAGED', `Backup ${head.id} is damaged: ${problem.message}`, { subject: head.id });
+    throw new LlmspellError('BACKUP_DAMAGED', `Backup ${head.id} cannot be used: ${problem.message}`, {
+      subject: head.id,
+    });
   }
   throw new LlmspellError('BACKUP_CHAIN_BROKEN', `The chain of backup ${head.id} is broken: ${problem.message}`, {
     subject: problem.id,
