@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Host, LlmspellError, openHost } from '../src/index.js';
 
 let directory: string;
@@ -118,6 +118,16 @@ describe('state', () => {
     await using host = await openHost({ settings: withBackups, directory });
     const result = await run(host, 'State.get("x")');
     expect(result).toMatchObject({ exitCode: 3, error: { code: 'STATE_LOCKED' } });
+  });
+
+  test('in memory, the history gives way at 64 MiB', async () => {
+    await using host = await openHost({ settings: inMemory, directory });
+    const store = await host.store();
+    await host.state.set('big', 'first', 1);
+    for (let n = 0; n < 80; n++) await host.state.set('big', 'value', 'x'.repeat(1_000_000));
+    await host.state.flush();
+    await vi.waitFor(() => expect(store.at(0)).rejects.toMatchObject({ code: 'HISTORY_UNREACHABLE' }), 10_000);
+    expect(await host.state.get('big', 'first')).toBe(1);
   });
 
   test('after close everything is refused in one sentence', async () => {

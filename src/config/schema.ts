@@ -58,7 +58,7 @@ const HISTORY = section('The record of every change, for point-in-time recovery 
     { min: 0, max: MAX },
     'Seconds a change is kept; what backups already hold may be forgotten earlier.',
   ),
-  max_bytes: integer(GIB, { min: 0, max: MAX }, 'Bytes the kept changes may take.'),
+  max_bytes: integer(GIB, { min: 0, max: MAX }, 'Bytes the kept changes may take; in memory 64 MiB at the most.'),
 });
 
 const STATE_PERSISTENCE = section('The state that scripts see as `State`.', {

@@ -15,6 +15,8 @@ export interface OpenStateOptions {
   isWanted(): boolean;
 }
 
+const MEMORY_HISTORY_BYTES = 64 << 20;
+
 /** Opens the state that a configuration describes. Throws `STATE_DISABLED` and the `STATE_…` errors of opening. */
 export async function openState(config: Config, options: OpenStateOptions): Promise<StateStore> {
   const deadlineMs = Date.now() + options.lockTimeoutSeconds * 1000;
@@ -33,12 +35,15 @@ async function openOnce(config: Config, readOnly: boolean): Promise<StateStore> 
   const settings = config.runtime.state_persistence;
   if (!settings.enabled) throw new LlmspellError('STATE_DISABLED', 'This configuration has no state.');
   const { history } = settings;
+  // In memory the kept changes take what scripts need.
+  const maxBytes =
+    settings.backend_type === 'memory' ? Math.min(history.max_bytes, MEMORY_HISTORY_BYTES) : history.max_bytes;
   const [{ openStore }, backend] = await Promise.all([import('../state/store.js'), createBackend(config)]);
   return await openStore(backend, {
     durability: settings.durability,
     flushIntervalMs: settings.flush_interval_ms,
     maxValueBytes: settings.max_state_size_bytes,
-    history: { enabled: history.enabled, maxAgeSeconds: history.max_age, maxBytes: history.max_bytes },
+    history: { enabled: history.enabled, maxAgeSeconds: history.max_age, maxBytes },
     readOnly,
   });
 }
