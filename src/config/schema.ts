@@ -23,7 +23,7 @@ const BACKUP = optionalSection('Backups. Without this section scripts have no ba
   compression_type: choice('zstd', CODECS, 'How archives are compressed.'),
   compression_level: integer(
     3,
-    { min: 0, max: 22 },
+    { min: 0, max: MAX },
     'zstd 1–22, gzip 1–9, brotli 0–11: higher is smaller and slower. lz4 has no levels.',
   ),
   incremental_enabled: boolean(true, 'Whether incremental backups may be made; where not, every backup is a full one.'),

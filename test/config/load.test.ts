@@ -149,7 +149,7 @@ describe('what is wrong is told with its place', () => {
   test.each([
     ['compression_level = "high"', 'compression_level: expected an integer, got the string "high"'],
     ['compression_level = 3.5', 'compression_level: expected an integer, got 3.5'],
-    ['compression_level = 99', 'compression_level: 99 is not between 0 and 22'],
+    ['compression_level = 99', 'compression_level: 99 is not between 1 and 22 (zstd)'],
     ['compression_type = "gzip"\ncompression_level = 10', 'compression_level: 10 is not between 1 and 9 (gzip)'],
     ['compression_level = 0', 'compression_level: 0 is not between 1 and 22 (zstd)'],
     ['max_backups = -1', 'max_backups: -1 is less than 0'],
