@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DiskFile } from '../../src/lua/files.js';
@@ -162,10 +162,9 @@ describe('a jail', () => {
         if (real === undefined) expect(opened).not.toBe('opened');
         else if (!inside(real)) expect([path, opened]).toEqual([path, 'EPERM']);
         // A last name that lies outside is refused even where it is a link back inside.
-        else if (inside(realOf(path.slice(0, path.lastIndexOf('/'))) ?? ''))
-          expect([path, opened]).toEqual([path, 'opened']);
+        else if (inside(realOf(dirname(path)) ?? '')) expect([path, opened]).toEqual([path, 'opened']);
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, examples: [[['l_up', 'l_root', '']]] },
     );
   });
 });
