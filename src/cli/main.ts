@@ -21,6 +21,10 @@ async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<n
     const { runPlainly } = await import('./commands/run.js');
     return runPlainly(file, args, signal);
   }
+  if (command === '__complete') {
+    const { complete } = await import('./completion/complete.js');
+    return complete(argv.slice(1));
+  }
   const { runCommandLine } = await import('./command-line.js');
   return runCommandLine(argv, signal);
 }

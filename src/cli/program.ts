@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { declareBackup } from './declare/backup.js';
+import { declareCompletion } from './declare/completion.js';
 import { declareConfig } from './declare/config.js';
 import { declareScripts } from './declare/scripts.js';
 import { declareState } from './declare/state.js';
@@ -23,5 +24,6 @@ export function createProgram(invocation: Invocation): Command {
   declareState(program, invocation);
   declareBackup(program, invocation);
   declareConfig(program, invocation);
+  declareCompletion(program, invocation);
   return program;
 }

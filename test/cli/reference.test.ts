@@ -1,12 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.js';
-import { EXIT } from '../../src/errors.js';
-
-const program = createProgram({ signal: new AbortController().signal, exitCode: 0 });
-const leaves = (command: Command): Command[] =>
-  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+import { EXIT_MEANINGS, examplesOf, helpOf, leaves, pathOf, program } from './commands.js';
 
 /** All that `--help` prints, as `docs/command.md` has it; `npx vitest -u` writes it anew. */
 function reference(): string {
@@ -22,26 +17,14 @@ included: \`{"error": {"code", "message", "hint"}}\`. Global options are taken b
 
 | exit | meaning |
 | --- | --- |
-| ${EXIT.done} | done |
-| ${EXIT.failed} | the script or the operation failed |
-| ${EXIT.usage} | wrong use: arguments or configuration |
-| ${EXIT.unavailable} | the state is held by another process, or out of reach |
-| ${EXIT.damaged} | a backup is invalid or damaged |
-| ${EXIT.timeout} | a time limit ended the script |
-| ${EXIT.interrupted} | interrupted |
-| n | the script called \`os.exit(n)\` |
+${EXIT_MEANINGS.map(([code, meaning]) => `| ${code} | ${meaning} |`).join('\n')}
 `;
 
 function section(command: Command): string {
-  let text = '';
-  command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100 });
-  command.outputHelp();
+  const text = helpOf(command);
   const shown = command === program ? text : text.replace(/\nGlobal Options:\n(?: .*\n)+/, '');
   return `## ${pathOf(command)}\n\n\`\`\`\n${shown.trim()}\n\`\`\`\n`;
 }
-
-const pathOf = (command: Command): string =>
-  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 
 test('docs/command.md is what --help prints', async () => {
   await expect(reference()).toMatchFileSnapshot('../../docs/command.md');
@@ -56,9 +39,7 @@ const words = (line: string): string[] =>
 test.each(leaves(program).map((command) => [pathOf(command), command] as const))(
   '%s has an example in its help, and all of them are understood',
   async (path, command) => {
-    const examples = (section(command).match(/^ {2}\$ llmspell .+$/gm) ?? []).map(
-      (line) => line.slice(4).split(' | ')[0]!,
-    );
+    const examples = examplesOf(command).map((line) => line.split(/ [|>]/)[0]!);
     expect(examples.length).toBeGreaterThan(0);
     const understood: string[] = [];
     command.action(() => {
