@@ -189,7 +189,7 @@ describe('backups', () => {
     }
     await using host = await openHost({ settings, directory, env: {} });
     const { text } = await run(host, 'local r = State.create_backup() print(r.success, r.error)');
-    expect(text).toContain('false\tBackups are encrypted, but the environment variable PASSPHRASE');
+    expect(text).toContain('false\tThe key of encrypted backups is missing: the environment variable PASSPHRASE is');
     expect(await readdir(join(directory, 'backups'))).toHaveLength(2);
   });
 });

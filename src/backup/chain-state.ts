@@ -1,22 +1,19 @@
 import { LlmspellError } from '../errors.js';
 import { encodeKey, scopePrefix } from '../state/key.js';
-import type { HistoryRecord, Position, RecordedChange } from '../state/types.js';
+import type { HistoryRecord, Position, RawEntry, RecordedChange } from '../state/types.js';
 import { type Bytes, compareBytes, latin1Of } from '../util/bytes.js';
 import { type ComparableState, inPart, isInPart, type Part, type Printed, partsOf, printOf } from './compare.js';
+import { type Changed, newestInWindows, overlaid, type RawWrite, SplitPages } from './overlay.js';
 import { isOnPath, pathBegin, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
 import type { ArchiveReader } from './types.js';
 
 /** Where in the last archive of a chain to stop; by default at its end. */
 export type Until = { seq: number } | { timeMs: number };
 
-/** What builds a state up: a value, or null for none. */
-export interface RawWrite {
-  key: Bytes;
-  value: Bytes | null;
-}
-
 /** Changed keys whose prints are held in memory at once, about 100 bytes each. */
 const KEYS_IN_MEMORY = 250_000;
+/** Changed entries held in memory at once, where their values are wanted. */
+const HELD_BYTES = 64 << 20;
 
 /**
  * The state that a chain of archives completes, or completed at one moment within its last archive. It is never in memory: it is told
@@ -66,6 +63,20 @@ export class ChainState implements ComparableState {
     for await (const page of this.#changes(scopes)) yield page;
   }
 
+  /**
+   * All entries in byte order of their keys. The base is read once; the changes once for each `heldBytes` of them, which is what is
+   * in memory.
+   */
+  async *entries(heldBytes = HELD_BYTES): AsyncGenerator<readonly RawEntry[]> {
+    const base = new SplitPages(this.#base.entries());
+    try {
+      for await (const { changes, upTo } of newestInWindows(() => this.#changes(undefined), heldBytes))
+        yield* overlaid(base.upTo(upTo), changes);
+    } finally {
+      await base.close();
+    }
+  }
+
   /** Prints of all entries, or those of some scopes, in byte order of their keys. */
   async *prints(part: Part, scopes?: readonly Bytes[]): AsyncGenerator<readonly Printed[]> {
     const base = inPart(this.#base.entries(scopes), part);
@@ -91,12 +102,12 @@ export class ChainState implements ComparableState {
   }
 
   /** The newest print of each changed key; undefined where it was deleted. */
-  async #changedPrints(part: Part, scopes: readonly Bytes[] | undefined): Promise<Changed[]> {
-    const newest = new Map<string, Changed>();
+  async #changedPrints(part: Part, scopes: readonly Bytes[] | undefined): Promise<Changed<Printed>[]> {
+    const newest = new Map<string, Changed<Printed>>();
     for await (const page of this.#changes(scopes)) {
       for (const { key, value } of page) {
         if (!isInPart(key, part)) continue;
-        newest.set(latin1Of(key), { key, print: value === null ? undefined : printOf(value) });
+        newest.set(latin1Of(key), { key, entry: value === null ? undefined : { key, value: printOf(value) } });
       }
     }
     return [...newest.values()].sort((a, b) => compareBytes(a.key, b.key));
@@ -107,11 +118,6 @@ export class ChainState implements ComparableState {
 interface Increment {
   reader: ArchiveReader;
   path: readonly SeqRange[];
-}
-
-interface Changed {
-  key: Bytes;
-  print: number | undefined;
 }
 
 /** Which changes of an incremental archive count, and the moment that they lead to. */
@@ -135,34 +141,6 @@ async function survey(reader: ArchiveReader, until: Until | undefined): Promise<
 
 const isWithin = (record: HistoryRecord, until: Until | undefined): boolean =>
   until !== undefined && ('seq' in until ? record.seq <= until.seq : record.timeMs <= until.timeMs);
-
-/** Entries with changes laid over them, both in byte order. */
-async function* overlaid(
-  base: AsyncIterable<readonly Printed[]>,
-  changes: readonly Changed[],
-): AsyncGenerator<readonly Printed[]> {
-  let at = 0;
-  for await (const page of base) {
-    const out: Printed[] = [];
-    for (const entry of page) {
-      let order = -1;
-      for (; at < changes.length; at++) {
-        order = compareBytes(changes[at]!.key, entry.key);
-        if (order >= 0) break;
-        addIfThere(out, changes[at]!);
-      }
-      if (at === changes.length || order > 0) out.push(entry);
-    }
-    yield out;
-  }
-  const rest: Printed[] = [];
-  for (const change of changes.slice(at)) addIfThere(rest, change);
-  yield rest;
-}
-
-function addIfThere(out: Printed[], { key, print }: Changed): void {
-  if (print !== undefined) out.push({ key, value: print });
-}
 
 /** Whether a raw key belongs to one of the scopes; without scopes every key does. */
 export function scopeFilter(scopes: readonly Bytes[] | undefined): (key: Bytes) => boolean {

@@ -65,5 +65,14 @@ export function soundChainOf(head: BackupRecord, records: Records): BackupRecord
 export const childrenOf = (id: string, records: readonly BackupRecord[]): BackupRecord[] =>
   records.filter((record) => record.parentId === id);
 
+/** All backups that rest on one, directly or by way of others; each comes after what it rests on. */
+export function descendantsOf(id: string, records: readonly BackupRecord[]): BackupRecord[] {
+  const found = childrenOf(id, records);
+  // Grows while it is walked; a backup that rests on itself is met once.
+  for (const { id: parent } of found)
+    for (const child of childrenOf(parent, records)) if (!found.includes(child) && child.id !== id) found.push(child);
+  return found;
+}
+
 export const sizeOf = (records: readonly BackupRecord[]): number =>
   records.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -128,8 +128,9 @@ const scryptAsync = promisify<string, Bytes, number, { N: number; r: number; p: 
   scrypt,
 );
 
-/** The last derivation: a chain of archives, or a list of them, asks for the same one again and again. */
-let latest: { of: string; master: Promise<Bytes> } | undefined;
+/** The latest derivations: a chain of archives, or a list of them, asks for the same ones again and again. */
+const derived = new Map<string, Promise<Bytes>>();
+const MAX_DERIVED = 4;
 
 /** Undefined where a key of this kind cannot be the one. */
 async function masterKey(key: EncryptionKey, kdf: EncryptionHeader['kdf']): Promise<Bytes | undefined> {
@@ -142,14 +143,14 @@ async function fromPassphrase(passphrase: string, { n, r, p, salt }: ScryptParam
   const of = createHash('sha256')
     .update(JSON.stringify([passphrase, n, r, p, salt]))
     .digest('hex');
-  if (latest?.of === of) return latest.master;
+  const known = derived.get(of);
+  if (known) return known;
   const options = { N: n, r, p, maxmem: 256 * n * r };
   const master = scryptAsync(passphrase.normalize('NFC'), Buffer.from(salt, 'hex'), KEY_BYTES, options);
-  latest = { of, master };
+  if (derived.size === MAX_DERIVED) derived.delete(derived.keys().next().value!);
+  derived.set(of, master);
   // A derivation that failed must not stand in the way of the next try.
-  master.catch(() => {
-    latest = undefined;
-  });
+  master.catch(() => derived.delete(of));
   return master;
 }
 

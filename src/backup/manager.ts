@@ -3,13 +3,16 @@ import type { LiveSnapshot, StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { mapInOrder } from '../util/in-order.js';
 import { openArchive } from './archive-reader.js';
+import type { Archives } from './archives.js';
 import { Catalog } from './catalog.js';
 import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
+import { compact } from './compact.js';
 import { type ComparableState, comparable, diffStates } from './compare.js';
 import { findRecord } from './find.js';
 import { type Written, writeOnTop } from './incremental.js';
 import { abortable, reporter } from './operation.js';
+import { rekey } from './rekey.js';
 import { newBackupId } from './repository.js';
 import { decideRetention } from './retention.js';
 import { writeFull } from './snapshot.js';
@@ -19,11 +22,14 @@ import type {
   BackupRecord,
   BackupRepository,
   CleanupResult,
+  CompactResult,
   CreateOptions,
   CreateResult,
   EncryptionKey,
   ListFilter,
   OperationOptions,
+  RekeyOptions,
+  RekeyResult,
   StateDiff,
   StorageUsage,
   ValidationResult,
@@ -47,6 +53,8 @@ export class BackupManager {
   readonly #store: StateStore | undefined;
   readonly #clock: Clock;
   readonly #catalog: Catalog;
+  /** For the operations that have a file of their own. */
+  readonly #archives: Archives;
 
   constructor({ repository, options, store, clock = systemClock }: BackupManagerSetup) {
     this.repository = repository;
@@ -54,6 +62,15 @@ export class BackupManager {
     this.#store = store;
     this.#clock = clock;
     this.#catalog = new Catalog(repository, () => this.#key());
+    this.#archives = {
+      repository,
+      options,
+      clock,
+      catalog: this.#catalog,
+      key: () => this.#key(),
+      isSound: (id) => this.#isSound(id),
+      openState: (chain, given) => this.openState(chain, undefined, given),
+    };
   }
 
   /**
@@ -140,6 +157,23 @@ export class BackupManager {
     return await this.#setPinned(reference, false);
   }
 
+  /**
+   * Makes a full backup of one that rests on others, under the same id and of the same moment, from the archives alone; what rests on it
+   * goes on to. Retention may then remove the ones before it. All or nothing. Throws as `find`, `BACKUP_DAMAGED`,
+   * `BACKUP_CHAIN_BROKEN`, `BACKUP_KEY`, `ABORTED`.
+   */
+  async compact(reference: string, options: OperationOptions = {}): Promise<CompactResult> {
+    return await this.#rewriting('Compacting', options, () => compact(this.#archives, reference, options));
+  }
+
+  /**
+   * Encrypts a backup with another key, or with none, together with all that it shares a chain with; without a reference, every backup.
+   * Each chain all or nothing. What could not be is in the results. Throws as `find`, and `ABORTED`.
+   */
+  async rekey(reference: string | undefined, options: RekeyOptions = {}): Promise<RekeyResult[]> {
+    return await this.#rewriting('Rekeying', options, () => rekey(this.#archives, reference, options));
+  }
+
   async usage(): Promise<StorageUsage> {
     const records = await this.#catalog.records();
     const incremental = records.filter((record) => record.isIncremental).length;
@@ -203,6 +237,10 @@ export class BackupManager {
         await Promise.all([left.close(), right.close()]);
       }
     });
+  }
+
+  async #rewriting<T>(what: string, { signal }: OperationOptions, work: () => Promise<T>): Promise<T> {
+    return await abortable(what, signal, () => this.repository.exclusive(work, signal));
   }
 
   async #side(reference: string, options: OperationOptions): Promise<ComparableState> {

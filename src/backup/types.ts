@@ -1,4 +1,5 @@
 import type { CompressionSetting } from '../config/compression-levels.js';
+import type { LlmspellError } from '../errors.js';
 import type { HistoryRecord, Position, RawEntry } from '../state/types.js';
 
 export { CODECS, type CompressionSetting, type CompressionType } from '../config/compression-levels.js';
@@ -116,6 +117,11 @@ export interface BackupRepository {
   readonly location: string;
   open(): Promise<void>;
   put<T>(id: string, write: (sink: ArchiveSink) => Promise<T>): Promise<T>;
+  /**
+   * Writes archives that are there anew, one after another, and puts them in the place of the old ones at once: failed or killed at
+   * any moment, there are all the old ones or all the new ones. Only within `exclusive`.
+   */
+  replace<T>(ids: readonly string[], write: (id: string, sink: ArchiveSink) => Promise<T>): Promise<T[]>;
   /** Throws `BACKUP_NOT_FOUND`. */
   get(id: string): Promise<ArchiveSource>;
   list(): Promise<StoredArchive[]>;
@@ -133,7 +139,7 @@ export interface BackupRepository {
 }
 
 export interface Progress {
-  operation: 'backup' | 'restore' | 'validate' | 'migrate';
+  operation: 'backup' | 'restore' | 'validate' | 'migrate' | 'compact' | 'rekey' | 'export' | 'import' | 'rescue';
   phase: string;
   backupId?: string;
   done: number;
@@ -226,6 +232,30 @@ export interface StorageUsage {
   incrementalBackups: number;
   oldest: BackupRecord | undefined;
   newest: BackupRecord | undefined;
+}
+
+export interface CompactResult {
+  backup: BackupRecord;
+  /** What it was made from, base first; only itself where it was a full one already. */
+  chain: string[];
+  /** The backups that rest on it, whose files name the new one now. */
+  rewritten: string[];
+  durationMs: number;
+  warnings: string[];
+}
+
+export interface RekeyOptions extends OperationOptions {
+  /** What the archives are encrypted with now. Default: the key of the configuration. */
+  oldKey?: EncryptionKey;
+  /** What they are to be encrypted with; null: nothing. Default: the key of the configuration, nothing where it has none. */
+  newKey?: EncryptionKey | null;
+}
+
+export interface RekeyResult {
+  backupId: string;
+  status: 'rekeyed' | 'unchanged' | 'failed';
+  /** Why it failed. */
+  error?: LlmspellError;
 }
 
 /** An entry by its name. */

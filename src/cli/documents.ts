@@ -1,4 +1,12 @@
-import type { BackupRecord, CleanupResult, EntryName, ValidationResult } from '../backup/types.js';
+import type {
+  BackupRecord,
+  CleanupResult,
+  CompactResult,
+  EntryName,
+  RekeyResult,
+  ValidationResult,
+} from '../backup/types.js';
+import { toPlainError } from '../errors.js';
 import type { DrillResult, RestoreResult } from '../recovery/types.js';
 import { printable } from '../util/bytes.js';
 
@@ -41,6 +49,22 @@ export const cleanupDocument = (result: CleanupResult) => ({
   retained_count: result.retainedCount,
   space_freed: result.spaceFreedBytes,
   decisions: result.decisions,
+});
+
+export const compactDocument = (result: CompactResult) => ({
+  ...backupDocument(result.backup),
+  chain: result.chain,
+  rewritten: result.rewritten,
+  duration_ms: result.durationMs,
+  warnings: result.warnings,
+});
+
+export const rekeyDocument = (results: readonly RekeyResult[]) => ({
+  results: results.map(({ backupId, status, error }) => ({
+    backup_id: backupId,
+    status,
+    error: error ? toPlainError(error) : null,
+  })),
 });
 
 export const restoreDocument = (result: RestoreResult) => ({

@@ -47,8 +47,13 @@ const BACKUP = optionalSection('Backups. Without this section scripts have no ba
     false,
     'AES-256-GCM. Never silently off: without a usable key no backup is made. Needs one of the next two keys.',
   ),
-  encryption_key_env: text('', 'Name of the environment variable that holds the passphrase.'),
-  encryption_key_file: path('', 'File that holds the passphrase.'),
+  encryption_key_env: text('', 'Name of the environment variable that holds the key.'),
+  encryption_key_file: path('', 'File that holds the key.'),
+  encryption_key_format: choice(
+    'passphrase',
+    ['passphrase', 'raw'],
+    'What the key is: a passphrase, from which one is derived with scrypt, or the key itself, as 64 hexadecimal digits.',
+  ),
 });
 
 const HISTORY = section('The record of every change, for point-in-time recovery and State.history.', {

@@ -1,5 +1,6 @@
-import { type RawWrite, scopeFilter } from '../backup/chain-state.js';
+import { scopeFilter } from '../backup/chain-state.js';
 import { comparable, compareStates } from '../backup/compare.js';
+import type { RawWrite } from '../backup/overlay.js';
 import { LlmspellError } from '../errors.js';
 import { decodeKey, encodeKey } from '../state/key.js';
 import type {

@@ -148,8 +148,11 @@ export class RecoveryOrchestrator {
     const onProgress = ({ done, total, message }: Progress) =>
       report({ phase: 'validate', backupId: head.id, done, ...(total !== undefined && { total }), message });
     const { signal } = options;
-    const result = await this.#backups.validate(head.id, { onProgress, ...(signal && { signal }) });
+    const watching = { onProgress, ...(signal && { signal }) };
+    const result = await this.#backups.validate(head.id, watching);
     if (result.isValid) return;
+    // A key that is missing or another one is no damage, and says so when the archive is opened.
+    if (result.checksumValid) await (await this.#backups.open(head.id)).close();
     const code = result.checksumValid && result.integrityValid ? 'BACKUP_CHAIN_BROKEN' : 'BACKUP_DAMAGED';
     throw new LlmspellError(code, `Backup ${head.id} cannot be restored: ${result.errors.join(' ')}`, {
       subject: head.id,

@@ -1,5 +1,5 @@
-import type { RawWrite } from '../backup/chain-state.js';
 import { type ComparableState, comparable } from '../backup/compare.js';
+import type { RawWrite } from '../backup/overlay.js';
 import type { Position, StateSnapshot } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
 

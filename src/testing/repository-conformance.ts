@@ -98,6 +98,30 @@ export function testBackupRepository({ test, createPair }: RepositorySuite): voi
     equal(await contentOf(one, ID), 'first');
   });
 
+  promise('archives are replaced all together, or, where writing one fails, not at all', async (one, other) => {
+    for (const id of [ID, OTHER_ID]) await one.put(id, writing('old'));
+    const before = await one.list();
+    const contents = async () => [await contentOf(other, ID), await contentOf(other, OTHER_ID)];
+    const failing = one.exclusive(() =>
+      one.replace([ID, OTHER_ID], async (id, sink) => {
+        await sink.write(utf8('new'));
+        if (id === OTHER_ID) throw new RangeError('enough');
+      }),
+    );
+    await rejects(failing, RangeError);
+    deepEqual([await other.list(), await contents()], [before, ['old', 'old']]);
+    const replacing = one.exclusive(() =>
+      one.replace([ID, OTHER_ID], async (id, sink) => {
+        deepEqual(await contents(), ['old', 'old']);
+        await sink.write(utf8(`new ${id}`));
+        return id.length;
+      }),
+    );
+    deepEqual(await replacing, [16, 16]);
+    deepEqual(await contents(), [`new ${ID}`, `new ${OTHER_ID}`]);
+    ok((await other.list()).every(({ version }, index) => version !== before[index]!.version));
+  });
+
   promise('deleting removes one archive, and tells whether it was there', async (one, other) => {
     await one.put(ID, writing('a'));
     await one.put(OTHER_ID, writing('b'));

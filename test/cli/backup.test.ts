@@ -167,6 +167,53 @@ test('a restore to a moment takes the state back to what it was then', async () 
   expect(future.stderr).toContain('lies in the future');
 });
 
+test('a backup that rests on others is made a full one, and those are then no longer needed', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const full = await create();
+  await ok('state', 'set', 'global', 'a', '2');
+  const incremental = await create('--incremental');
+  const compacted = await cli.run(['backup', 'compact', 'latest']);
+  expect(compacted.stdout).toMatch(new RegExp(`^${incremental}  full, made of 2 backups, 1 entry, `));
+  expect(compacted.stderr).toContain('no longer tell of the moments between');
+  await ok('backup', 'delete', full);
+  expect(await ok('backup', 'drill')).toMatch(new RegExp(`^${incremental}  restores`));
+  expect((await cli.run(['backup', 'compact', 'latest'])).stdout).toBe(`${incremental} stays as it is.\n`);
+});
+
+test('backups are encrypted with another key; a key that is missing, malformed or wrong is named', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  const key = 'ab'.repeat(32);
+  await writeFile(join(cli.cwd, 'raw.key'), `${key}\n`);
+  expect(await ok('backup', 'rekey', '--all', '--new-key', 'raw-file:raw.key')).toBe(`${id}  rekeyed\n`);
+  const sealed = await cli.run(['backup', 'restore', id, '--yes']);
+  expect([sealed.code, sealed.stderr]).toEqual([1, expect.stringContaining('is encrypted and no key is given')]);
+
+  const section = '[runtime.state_persistence.backup]\nencryption_enabled = true\n';
+  await configure(`${section}encryption_key_file = "raw.key"\nencryption_key_format = "raw"`);
+  expect(await ok('backup', 'drill')).toContain('restores');
+  await configure(`${section}encryption_key_env = "PASSPHRASE"`);
+  const env = { PASSPHRASE: 'correct horse' };
+  const rekey = (...args: string[]) => cli.run(['backup', 'rekey', ...args], { env });
+  expect(await rekey(id, '--old-key', 'raw-file:raw.key')).toMatchObject({ code: 0, stdout: `${id}  rekeyed\n` });
+  expect(await rekey(id, '--json')).toMatchObject({ code: 0, stdout: expect.stringContaining('"unchanged"') });
+  expect(await cli.run(['backup', 'validate', id], { env })).toMatchObject({ code: 0 });
+
+  const refusals: [string[], number, string][] = [
+    [['--all', '--new-key', 'env:NOPE'], 1, 'the environment variable NOPE is empty or not there'],
+    [['--all', '--new-key', 'raw-env:PASSPHRASE'], 1, 'is not a raw key: 64 hexadecimal digits'],
+    [['--all', '--new-key', 'secret'], 2, 'Write env:NAME'],
+    [[], 2, 'Name either a backup or, with --all, all of them.'],
+  ];
+  for (const [args, code, sentence] of refusals)
+    expect(await rekey(...args)).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(sentence) });
+  const wrong = await cli.run(['backup', 'rekey', '--all', '--new-key', 'none', '--json'], {
+    env: { PASSPHRASE: 'x' },
+  });
+  expect(wrong.code).toBe(1);
+  expect(JSON.parse(wrong.stdout).results[0]).toMatchObject({ status: 'failed', error: { code: 'BACKUP_KEY' } });
+});
+
 test('watch backs up at once and again, and leaves the state to others in between', async () => {
   await ok('state', 'set', 'global', 'a', '1');
   const child = cli.start(['backup', 'watch', '--every', '1s', '--tag', 'auto', '--json']);

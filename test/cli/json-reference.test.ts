@@ -23,6 +23,7 @@ function shapeOf(value: unknown, path: string): Shape {
   if (path.endsWith('.value')) return 'value';
   if (path.endsWith('.settings')) return '{ as the configuration file has them }';
   if (path.endsWith('.origins')) return '{ [key]: { from, file, line, variables } }';
+  if (path === '.results[].error') return '{ code, message, hint } | null';
   const name = path.slice(path.lastIndexOf('.') + 1);
   if (NULLABLE.has(name)) return 'string | null';
   if (path === '.added' || path === '.changed' || path === '.removed') return [{ scope: 'string', key: 'string' }];
@@ -89,6 +90,8 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('backup drill');
   await run('backup restore', id, '--yes');
   await run('backup restore', id, '--dry-run');
+  await run('backup compact', 'latest', '--quiet');
+  await run('backup rekey', '--all');
   await run('backup cleanup');
   await run('backup delete', 'latest');
   await run('state delete', 'global', 'a');
