@@ -59,6 +59,8 @@ export interface RunRequest {
   /** `arg[0]`. */
   scriptName: string;
   args: readonly string[];
+  /** What `io.read` reads is this process's stdin, and that is a file on disk: the script reads it by itself, and seeks in it. */
+  stdinIsFile: boolean;
   /** Each printed line is to be written at once: a person is watching. */
   interactive: boolean;
 }

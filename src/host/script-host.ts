@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
@@ -100,6 +101,7 @@ export class ScriptHost {
           chunkName: run.chunkName ?? (run.path === undefined ? '=(script)' : `@${run.path}`),
           scriptName: run.scriptName ?? run.path ?? '(script)',
           args: run.args ?? [],
+          stdinIsFile: run.stdin === undefined && stdinIsFile(),
           interactive: run.output === undefined && process.stdout.isTTY,
         },
         {
@@ -148,6 +150,15 @@ export class ScriptHost {
       this.#queue.push(wake);
       signal?.addEventListener('abort', wake);
     });
+  }
+}
+
+/** Not where there is no stdin. */
+function stdinIsFile(): boolean {
+  try {
+    return fstatSync(0).isFile();
+  } catch {
+    return false;
   }
 }
 

@@ -35,6 +35,7 @@ export interface LuaApi {
   lua_touserdata(L: Pointer, index: number): Pointer;
   /** Pushes the upvalue and returns its name; 0, and nothing pushed, where there is none. */
   lua_getupvalue(L: Pointer, index: number, n: number): Pointer;
+  luaL_testudata(L: Pointer, index: number, typeName: Pointer): Pointer;
   lua_tothread(L: Pointer, index: number): Pointer;
   /** The function's index in the function table; 0 where it is no C function. */
   lua_tocfunction(L: Pointer, index: number): number;
@@ -83,6 +84,9 @@ export interface LuaApi {
   luaL_checkany(L: Pointer, argument: number): void;
   luaL_checktype(L: Pointer, argument: number, type: number): void;
   luaL_getmetafield(L: Pointer, index: number, name: Pointer): number;
+  /** What a C function returns for a system call: `true`, or where `ok` is 0 nil, a message and the error number. */
+  luaL_fileresult(L: Pointer, ok: number, path: Pointer): number;
+  __errno_location(): Pointer;
   luaL_ref(L: Pointer, table: number): number;
 }
 

@@ -1,9 +1,12 @@
-import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
-import { copyBytes } from '../util/bytes.js';
+import { closeSync, fstatSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { isErrno, SystemError } from './errno.js';
 
 /** What an entry of the script's descriptor table can do. Failures are thrown with a `code`, as Node's own calls throw them. */
 export interface OpenFile {
+  /** How many bytes are worth reading ahead now. Where it is told, the C library gets a large buffer. */
+  readonly ahead?: number;
+  /** Bytes from the position to the end, where that is known. */
+  readonly remaining?: number;
   /** Fills `into` from its start; 0 is the end of the file. May return less than asked for. */
   read(into: Uint8Array): number;
   /**
@@ -18,116 +21,88 @@ export interface OpenFile {
   close(): void;
 }
 
-const BUFFER_BYTES = 64 * 1024;
-/** What is at least as long goes past the buffer. */
-const DIRECT_BYTES = 16 * 1024;
-/** Allocating 64 kB for each open made opening and closing slow; a few buffers are kept for the next file. */
-const KEPT_BUFFERS = 16;
-const pool: Uint8Array[] = [];
+/** What the kernel reads from a disk at least. */
+const LEAST_AHEAD_BYTES = 4096;
+const MOST_AHEAD_BYTES = 32 * 1024;
 
 /**
- * A file on disk. The VM's C library buffers 1 kB, so a larger buffer lies under it. It holds either bytes read ahead of the position,
- * or bytes still to be written before it, never both.
+ * A file on disk, read and written from and to the machine's memory without a buffer between: the C library above has one
+ * that is large enough.
  */
 export class DiskFile implements OpenFile {
+  /** Little where the script jumps about, more the longer it reads on. */
+  ahead = LEAST_AHEAD_BYTES;
   readonly #fd: number;
   readonly #append: boolean;
-  /** Where the script is in the file: after what it has written, before what has been read ahead. */
-  #position = 0;
-  #buffer: Uint8Array | undefined;
-  #start = 0;
-  #end = 0;
-  #writing = false;
+  /** Null: where the kernel says it is, as long as the script only reads on. */
+  #position: number | null;
 
-  constructor(fd: number, append: boolean) {
+  /** @param position null: the descriptor is not ours alone, and its position is where others left it and look for it */
+  constructor(fd: number, append: boolean, position: 0 | null = 0) {
     this.#fd = fd;
     this.#append = append;
+    this.#position = position;
+  }
+
+  get remaining(): number {
+    return Math.max(0, fstatSync(this.#fd).size - (this.#position ?? positionOf(this.#fd) ?? Number.POSITIVE_INFINITY));
   }
 
   read(into: Uint8Array): number {
-    this.flush();
-    if (this.#start === this.#end) {
-      if (into.length >= DIRECT_BYTES) return this.#readDirectly(into);
-      const buffer = this.#acquire();
-      this.#start = 0;
-      this.#end = readSync(this.#fd, buffer, 0, buffer.length, this.#position);
-    }
-    const n = Math.min(into.length, this.#end - this.#start);
-    into.set(this.#buffer!.subarray(this.#start, this.#start + n));
-    this.#start += n;
-    this.#position += n;
-    return n;
-  }
-
-  #readDirectly(into: Uint8Array): number {
     const n = readSync(this.#fd, into, 0, into.length, this.#position);
-    this.#position += n;
+    if (this.#position !== null) this.#position += n;
+    this.ahead = Math.min(this.ahead * 2, MOST_AHEAD_BYTES);
     return n;
   }
 
-  write(memory: Uint8Array, start: number, end: number, through: boolean): void {
-    const length = end - start;
-    if (!this.#writing) this.#start = this.#end = 0;
-    this.#writing = true;
-    if (this.#end + length > BUFFER_BYTES) this.#writeOut();
-    if (this.#end === 0 && (through || length >= DIRECT_BYTES)) {
-      this.#writeAll(memory, start, end);
-      return;
+  write(memory: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end; ) {
+      const n = writeSync(this.#fd, memory, at, end - at, this.#append ? null : this.#position);
+      at += n;
+      if (this.#position !== null) this.#position += n;
     }
-    copyBytes(memory, start, end, this.#acquire(), this.#end);
-    this.#end += length;
-    this.#position += length;
-    if (through) this.#writeOut();
+    if (this.#append) this.#position = fstatSync(this.#fd).size;
   }
 
   seek(offset: number, whence: number): number {
-    this.flush();
-    const base = whence === 0 ? 0 : whence === 1 ? this.#position : fstatSync(this.#fd).size;
+    const present = this.#position ?? positionOf(this.#fd);
+    if (present === undefined) throw new SystemError('ESPIPE');
+    const base = whence === 0 ? 0 : whence === 1 ? present : fstatSync(this.#fd).size;
     const target = base + offset;
     if (!Number.isSafeInteger(target) || target < 0) throw new SystemError('EINVAL');
-    this.#start = this.#end = 0;
+    if (target === present) return target;
+    this.ahead = LEAST_AHEAD_BYTES;
     this.#position = target;
     return target;
   }
 
-  flush(): void {
-    if (!this.#writing) return;
-    this.#writeOut();
-    this.#writing = false;
-  }
+  flush(): void {}
 
   close(): void {
-    try {
-      this.flush();
-    } finally {
-      if (this.#buffer !== undefined && pool.length < KEPT_BUFFERS) pool.push(this.#buffer);
-      this.#buffer = undefined;
-      closeSync(this.#fd);
-    }
+    closeSync(this.#fd);
+  }
+}
+
+/** Where the kernel has a descriptor's position; Node cannot ask for it. Only on Linux, elsewhere it is not told. */
+function positionOf(fd: number): number | undefined {
+  try {
+    return Number(/^pos:\t(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** This process's stdin, where it is a file on disk. It stays open: others read from it too. */
+export class StdinFile extends DiskFile {
+  constructor() {
+    super(0, false, null);
   }
 
-  #acquire(): Uint8Array {
-    this.#buffer ??= pool.pop() ?? new Uint8Array(BUFFER_BYTES);
-    return this.#buffer;
+  override write(): void {
+    throw new SystemError('EBADF');
   }
 
-  #writeOut(): void {
-    const pending = this.#end;
-    if (pending === 0) return;
-    // Emptied first: what could not be written is lost and reported, not tried again at every later call.
-    this.#position -= pending;
-    this.#end = 0;
-    this.#writeAll(this.#buffer!, 0, pending);
-  }
-
-  #writeAll(bytes: Uint8Array, start: number, end: number): void {
-    for (let at = start; at < end; ) {
-      const n = writeSync(this.#fd, bytes, at, end - at, this.#append ? null : this.#position);
-      at += n;
-      this.#position += n;
-    }
-    if (this.#append) this.#position = fstatSync(this.#fd).size;
-  }
+  override close(): void {}
 }
 
 /**

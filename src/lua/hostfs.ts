@@ -1,3 +1,12 @@
+import type { Pointer } from './api.js';
+import {
+  BUFFER_OFFSET,
+  type CFile,
+  hasStockBuffer,
+  LARGE_BUFFER_BYTES,
+  STOCK_BUFFER_BYTES,
+  setBuffer,
+} from './c-file.js';
 import { ERRNO, errnoNumber, SystemError } from './errno.js';
 import type { FileAccess } from './file-access.js';
 import type { OpenFile } from './files.js';
@@ -11,8 +20,12 @@ export interface StandardStreams {
 }
 
 const MOST_OPEN_FILES = 1000;
-/** The C library's own buffer (`BUFSIZ` of musl). A write of no more than this was not caused by the buffer being full. */
-const LIBC_BUFFER_BYTES = 1024;
+/** An entry of the script's descriptor table. */
+interface Descriptor {
+  file: OpenFile;
+  /** The large buffer that the C library has over it; 0: its own. */
+  buffer: Pointer;
+}
 
 /**
  * The system calls of the VM's C library, answered by the real machine: stock `io`, `os`, `require`, `dofile` and `loadfile` work
@@ -20,8 +33,12 @@ const LIBC_BUFFER_BYTES = 1024;
  */
 export class HostFs {
   readonly access: FileAccess;
+  /** The C library's own file for descriptor 0, which `fopen` did not make. */
+  stdin: CFile = 0;
   readonly #environment: readonly Uint8Array[];
-  readonly #descriptors = new Map<number, OpenFile>();
+  readonly #descriptors = new Map<number, Descriptor>();
+  /** Buffers of closed files, for the next ones. */
+  readonly #freeBuffers: Pointer[] = [];
   #vm!: LuaVm;
   #next: OpenFile | undefined;
 
@@ -29,7 +46,7 @@ export class HostFs {
     this.access = access;
     this.#environment = Object.entries(environment).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
     [streams.stdin, streams.stdout, streams.stderr].forEach((file, fd) => {
-      this.#descriptors.set(fd, file);
+      this.#descriptors.set(fd, { file, buffer: 0 });
     });
   }
 
@@ -58,13 +75,28 @@ export class HostFs {
     }
     let fd = 3;
     while (this.#descriptors.has(fd)) fd++;
-    this.#descriptors.set(fd, file);
+    this.#descriptors.set(fd, { file, buffer: 0 });
     return fd;
+  }
+
+  /** Has descriptor 0 be another file. Before anything was read from it. */
+  replaceStdin(file: OpenFile): void {
+    this.#descriptors.set(0, { file, buffer: 0 });
+  }
+
+  /** As `lseek`; throws what it fails with. */
+  seek(fd: number, offset: number, whence: number): number {
+    return this.#descriptor(fd).file.seek(offset, whence);
+  }
+
+  /** How much there is still to be read from a descriptor, as far as that can be told. */
+  remainingBytes(fd: number): number {
+    return this.#descriptors.get(fd)?.file.remaining ?? 0;
   }
 
   /** Returns when all that the script has printed is written: what is printed by others after that comes after it. */
   flushOutput(): void {
-    for (const fd of [1, 2]) this.#descriptors.get(fd)?.flush();
+    for (const fd of [1, 2]) this.#descriptors.get(fd)?.file.flush();
   }
 
   /** Writes everything out and closes all files. What cannot be written is lost, as it is when a process ends. */
@@ -73,19 +105,36 @@ export class HostFs {
     // The standard streams last: they may wait for whoever reads them.
     const files = [...this.#descriptors.values()].reverse();
     this.#descriptors.clear();
-    for (const file of files) attempt(() => file.close());
+    for (const { file } of files) attempt(() => file.close());
   }
 
-  #file(fd: number): OpenFile {
-    const file = this.#descriptors.get(fd);
-    if (file === undefined) throw new SystemError('EBADF');
-    return file;
+  #descriptor(fd: number): Descriptor {
+    const descriptor = this.#descriptors.get(fd);
+    if (descriptor === undefined) throw new SystemError('EBADF');
+    return descriptor;
   }
 
   #release(fd: number): void {
-    const file = this.#file(fd);
+    const { file, buffer } = this.#descriptor(fd);
     this.#descriptors.delete(fd);
+    // What the C library had in it is written, and it does not look at it again.
+    if (buffer !== 0) this.#freeBuffers.push(buffer);
     file.close();
+  }
+
+  /**
+   * Puts a large buffer in the place of the one that the C library has given a file: a call of ours costs what twenty of a native
+   * program cost. Returns whether it did.
+   */
+  #enlarge(fd: number, descriptor: Descriptor, buffer: Pointer): boolean {
+    if (descriptor.buffer !== 0 || descriptor.file.ahead === undefined) return false;
+    const file = fd === 0 ? this.stdin : buffer - BUFFER_OFFSET;
+    if (!hasStockBuffer(this.#vm, file, buffer, fd)) return false;
+    const large = this.#freeBuffers.pop() ?? this.#vm.lua.malloc(LARGE_BUFFER_BYTES);
+    if (large === 0) return false;
+    descriptor.buffer = large;
+    setBuffer(this.#vm, file, large, LARGE_BUFFER_BYTES);
+    return true;
   }
 
   // Returns a result, or the negative error number.
@@ -102,7 +151,7 @@ export class HostFs {
       // The only user is `freopen`, and its only user is Lua's loader once it sees a binary chunk: refused, wherever it came from.
       __syscall_dup3: () => -ERRNO.EPERM,
       // Descriptor flags mean nothing here.
-      __syscall_fcntl64: (fd) => this.#file(fd),
+      __syscall_fcntl64: (fd) => this.#descriptor(fd),
       // Only asked whether stdout is a terminal, for buffering; terminals are the host's matter.
       __syscall_ioctl: () => -ERRNO.ENOTTY,
     };
@@ -136,36 +185,46 @@ export class HostFs {
   }
 
   #seek(fd: number, offset: number, whence: number, result: number): void {
-    const position = this.#file(fd).seek(offset, whence);
+    const position = this.seek(fd, offset, whence);
     this.#vm.u32[result >> 2] = position >>> 0;
     this.#vm.u32[(result >> 2) + 1] = Math.floor(position / 2 ** 32);
   }
 
+  // musl gives two pieces: what its buffer holds, and what did not fit into it.
   #write(fd: number, vectors: number, count: number, written: number): void {
-    const file = this.#file(fd);
+    const descriptor = this.#descriptor(fd);
     const { u8, u32 } = this.#vm;
     const first = vectors >> 2;
     let total = 0;
     for (let i = 0; i < count; i++) total += u32[first + 2 * i + 1]!;
     // fflush writes its buffer and nothing after it; an unbuffered write has nothing before it. Both are to leave at once.
     // What remains is the C library's buffer running over, which the file may go on collecting.
-    const through = total <= LIBC_BUFFER_BYTES || u32[first + 1] === 0 || u32[first + 2 * count - 1] === 0;
+    const overflows = total > STOCK_BUFFER_BYTES && u32[first + 1] !== 0 && u32[first + 2 * count - 1] !== 0;
     for (let i = 0; i < count; i++) {
       const at = u32[first + 2 * i]!;
       const length = u32[first + 2 * i + 1]!;
-      if (length > 0) file.write(u8, at, at + length, through);
+      if (length > 0) descriptor.file.write(u8, at, at + length, !overflows);
     }
-    u32[written >> 2] = total;
+    if (overflows) this.#enlarge(fd, descriptor, u32[first]!);
+    this.#vm.u32[written >> 2] = total;
   }
 
+  // musl gives two pieces: what was asked for but for its last byte, and its buffer, of which it takes that byte.
   #read(fd: number, vectors: number, count: number, read: number): void {
-    const file = this.#file(fd);
+    const descriptor = this.#descriptor(fd);
+    const last = (vectors >> 2) + 2 * (count - 1);
+    const enlarged = this.#enlarge(fd, descriptor, this.#vm.u32[last]!);
     const { u8, u32 } = this.#vm;
+    if (enlarged) {
+      u32[last] = descriptor.buffer;
+      u32[last + 1] = LARGE_BUFFER_BYTES;
+    }
+    u32[last + 1] = Math.min(u32[last + 1]!, descriptor.file.ahead ?? LARGE_BUFFER_BYTES);
     let total = 0;
-    for (let i = vectors >> 2; i < (vectors >> 2) + 2 * count; i += 2) {
+    for (let i = vectors >> 2; i <= last; i += 2) {
       const at = u32[i]!;
       const wanted = u32[i + 1]!;
-      const n = wanted === 0 ? 0 : file.read(u8.subarray(at, at + wanted));
+      const n = wanted === 0 ? 0 : descriptor.file.read(u8.subarray(at, at + wanted));
       total += n;
       if (n < wanted) break;
     }

@@ -1,4 +1,5 @@
 import type { OutputStream, OutputWriter } from '../channel/output.js';
+import { LARGE_BUFFER_BYTES } from './c-file.js';
 import { SystemError } from './errno.js';
 import type { OpenFile } from './files.js';
 import type { OutputBudget } from './limits.js';
@@ -49,6 +50,7 @@ export class OutputFile implements OpenFile {
 
 /** A stream of bytes that somebody else holds: the host's stdin, or a process's output. */
 export class InputFile implements OpenFile {
+  readonly ahead = LARGE_BUFFER_BYTES;
   readonly #next: () => Uint8Array;
   readonly #closed: () => void;
   #rest: Uint8Array = new Uint8Array();

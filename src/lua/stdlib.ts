@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { SystemPort } from '../channel/system.js';
 import { TYPE } from './api.js';
+import { fileOfHandle } from './c-file.js';
 import { dateWithin } from './calendar.js';
 import { guardDebug } from './debug-guard.js';
 import { isErrno } from './errno.js';
 import type { HostFs } from './hostfs.js';
 import { Library } from './library.js';
-import { quickenLines } from './lines.js';
 import { installProcesses, refusedProcess } from './processes.js';
+import { quickenReading } from './reading.js';
+import { seekFar } from './seeking.js';
 import type { HostFunction, LuaVm } from './vm.js';
 
 export interface StdlibOptions {
@@ -46,7 +48,11 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
     } else {
       installProcesses(vm, library, fs, options.processes);
     }
-    quickenLines(vm, library);
+    quickenReading(vm, library, fs);
+    seekFar(vm, library, fs);
+    library.push('io.stdin');
+    fs.stdin = fileOfHandle(vm, vm.lua.lua_touserdata(L, -1));
+    vm.lua.lua_settop(L, -2);
     guardDebug(vm, library);
     library.run(PACKAGE);
     if (options.level === 'safe') for (const [name, fields] of Object.entries(NOT_SAFE)) library.remove(name, fields);

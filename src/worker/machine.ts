@@ -10,6 +10,7 @@ import { LlmspellError, toPlainError } from '../errors.js';
 import { calendar } from '../lua/calendar.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
 import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js';
+import { StdinFile } from '../lua/files.js';
 import { installState, type StateOptions } from '../lua/globals/state.js';
 import { HostFs } from '../lua/hostfs.js';
 import { Jail } from '../lua/jail.js';
@@ -50,6 +51,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   installLimits(vm, limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
+    if (request.stdinIsFile) fs.replaceStdin(new StdinFile());
     runScript(vm, fs, sandbox.environment, request);
   };
   return { run: (request) => report(() => run(request)) };

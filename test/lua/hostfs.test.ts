@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { noFiles } from '../../src/lua/file-access.js';
+import type { HostFs } from '../../src/lua/hostfs.js';
 import { Library } from '../../src/lua/library.js';
-import { quickenLines } from '../../src/lua/lines.js';
+import { quickenReading } from '../../src/lua/reading.js';
 import type { LuaVm } from '../../src/lua/vm.js';
 import { type MachineOptions, runLua } from './support/machine.js';
 
@@ -83,7 +84,7 @@ describe('io on real files', () => {
   });
 
   it('iterates over lines of every length, from the buffer and across it, as it does without the fast path', async () => {
-    const install = (vm: LuaVm) => vm.setUp((L) => quickenLines(vm, new Library(vm, L)));
+    const install = (vm: LuaVm, fs: HostFs) => vm.setUp((L) => quickenReading(vm, new Library(vm, L), fs));
     const source = `
       local text = {} for i = 0, 3000 do text[#text + 1] = ('x'):rep(i % 1100) .. (i % 7 == 0 and '\\r\\0' or '') end
       text = table.concat(text, '\\n')

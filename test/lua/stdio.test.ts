@@ -94,6 +94,25 @@ describe('standard input', () => {
     );
   });
 
+  it.runIf(process.platform === 'linux')('that is a file seeks, from where others have left it', () => {
+    writeFileSync(join(dir, 'three.txt'), 'one\ntwo\nthree\n');
+    const script = `print(io.stdin:seek(), io.read(), io.stdin:seek(), io.stdin:seek('set', 1), io.read('L'), io.stdin:seek('end'), io.read())
+      print(io.stdin:seek('set'), io.read('a')) print((io.stdin:write('x'))) print((io.stdin:close()))`;
+    const text = shell('{ dd bs=1 count=4 of=/dev/null 2> /dev/null; RUN; } < three.txt', script);
+    expect(text).toBe('4\ttwo\t8\t1\tne\n\t14\tnil\n0\tone\ntwo\nthree\n\nnil\nnil\n');
+    expect(shell('cat three.txt | RUN', 'print(io.stdin:seek())')).toBe(
+      'nil\tIllegal seek\t70\n'.replace('Illegal', 'Invalid'),
+    );
+  });
+
+  it('that is a file is read on by a process after what the script has taken', () => {
+    writeFileSync(join(dir, 'long.txt'), 'first\n'.padEnd(200_000, 'x'));
+    const script = `print(io.read()) os.execute('cat | wc -c') print(#io.read('a'))`;
+    const [line, rest, own] = shell('RUN < long.txt', script).trim().split('\n');
+    expect(line).toBe('first');
+    expect(Number(rest) + Number(own)).toBe(200_000 - 6);
+  });
+
   it('is read as it comes', async () => {
     writeFileSync(join(dir, 'echo.lua'), `for line in io.lines() do print('got ' .. line) end print('over')`);
     const child = spawn('sh', ['-c', `exec ${COMMAND} echo.lua`], { cwd: dir });
