@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { PlainError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
+import type { ConsoleSettings } from './console.js';
 
 /** What a script may see and use of the machine it runs on. */
 export interface SandboxSettings {
@@ -38,6 +39,8 @@ export interface MachineSettings {
   state: boolean;
   /** The operations beyond the basic ones that `State` has (`create_backup`, …). */
   calls: readonly string[];
+  /** Set where it reads and runs lines, after the script where there is one. */
+  console?: ConsoleSettings;
 }
 
 /** The first message to the worker: the machine it builds. */

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { VersionAsked } from './globals.js';
 import { flushOutput } from './output.js';
 import { createProgram } from './program.js';
+import { version } from './version.js';
 
 /** Parses and runs a command line; resolves with the exit code. Throws what is wrong with it and what failed. */
 export async function runCommandLine(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -15,9 +15,4 @@ export async function runCommandLine(argv: readonly string[], signal: AbortSigna
   }
   await flushOutput();
   return invocation.exitCode;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -21,6 +21,8 @@ export async function reportFailure(given: unknown, argv: readonly string[]): Pr
 
 /** Without what belongs to a script. */
 function ownArguments(argv: readonly string[]): readonly string[] {
-  const script = argv.findIndex((arg, i) => !arg.startsWith('-') && ['run', 'exec'].includes(argv[i - 1] ?? ''));
+  const script = argv.findIndex(
+    (arg, i) => !arg.startsWith('-') && ['run', 'exec', 'repl'].includes(argv[i - 1] ?? ''),
+  );
   return script < 0 ? argv : argv.slice(0, script);
 }

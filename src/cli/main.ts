@@ -4,7 +4,7 @@ import { stopOnSignals } from './signals.js';
 
 /** The exit code of one command line. Modules are loaded when they are needed: the start of a script waits for all of them. */
 async function main(argv: readonly string[]): Promise<number> {
-  if (argv.includes('run') || argv.includes('exec')) startWorkerAhead();
+  if (['run', 'exec', 'repl'].some((name) => argv.includes(name))) startWorkerAhead();
   const stop = stopOnSignals((exitCode) => process.exit(exitCode));
   try {
     return await Promise.race([dispatch(argv, stop.signal), stop.overdue]);

@@ -51,6 +51,11 @@ export class Output {
     if (!this.#options.quiet) write(process.stderr, `${this.#style(process.stderr).yellow('note:')} ${message}`);
   }
 
+  /** What a person is told before anything else; not with `--quiet`. */
+  greeting(message: string): void {
+    if (!this.#options.quiet) write(process.stdout, message);
+  }
+
   /** Only with `--verbose`. */
   detail(message: string): void {
     if (this.#options.verbose) write(process.stderr, message);

@@ -10,11 +10,19 @@ export interface Stop {
   overdue: Promise<never>;
 }
 
+let onInterrupt: (() => void) | undefined;
+
+/** Has Ctrl-C do something else than end the command: for a session, where it ends the running line. */
+export function takeInterrupts(handler: () => void): void {
+  onInterrupt = handler;
+}
+
 /** The first signal asks the command to end in order, a second one ends the process at once. */
 export function stopOnSignals(exit: (exitCode: number) => void): Stop {
   const controller = new AbortController();
   const overdue = new Promise<never>((_, reject) => {
     const onSignal = (name: NodeJS.Signals) => {
+      if (name === 'SIGINT' && onInterrupt !== undefined) return onInterrupt();
       const reason = new LlmspellError('ABORTED', `Interrupted by ${name}.`);
       if (controller.signal.aborted) exit(reason.exitCode);
       controller.abort(reason);

@@ -70,7 +70,12 @@ export class ProcessService {
 
   /** Ends every process that still runs, with all its descendants. */
   kill(): void {
-    for (const { child } of this.#running.values()) killGroup(child);
+    for (const { child } of this.#running.values()) signalGroup(child, 'SIGKILL');
+  }
+
+  /** What Ctrl-C on a terminal sends to every process that still runs. */
+  interrupt(): void {
+    for (const { child } of this.#running.values()) signalGroup(child, 'SIGINT');
   }
 
   /** Lets the processes that still run go their own way: the script has ended as it should. */
@@ -127,10 +132,10 @@ async function endOf(child: ChildProcess, forwarded: Promise<void>[]): Promise<E
   return status;
 }
 
-function killGroup(child: ChildProcess): void {
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-child.pid, signal);
   } catch {
     // Already gone.
   }

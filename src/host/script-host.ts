@@ -6,6 +6,7 @@ import type { MachineSettings, ScriptFailure } from '../channel/start.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
 import { utf8 } from '../util/bytes.js';
+import type { SessionOptions } from './console-service.js';
 import type { OutputSink } from './output-pump.js';
 import { processOutput } from './output-pump.js';
 import { ScriptThread } from './script-thread.js';
@@ -43,6 +44,8 @@ export interface ScriptRun {
   output?: OutputSink;
   /** What `io.read` reads. Default: this process's stdin. */
   stdin?: Readable;
+  /** Goes on with lines after the script, as `lua -i` does. The time limit is then that of each line. */
+  session?: SessionOptions;
 }
 
 export interface ScriptResult {
@@ -109,6 +112,7 @@ export class ScriptHost {
           stdin: () => run.stdin ?? process.stdin,
           timeoutSeconds: run.timeoutSeconds ?? this.#options.timeoutSeconds,
           ...(run.signal && { signal: run.signal }),
+          ...(run.session && { session: run.session }),
         },
       );
       return { ...report, durationMs: performance.now() - startedAt };
@@ -119,8 +123,11 @@ export class ScriptHost {
   }
 
   #takeThread(run: ScriptRun): ScriptThread {
-    const spare = run.machine === undefined ? this.#spare : undefined;
-    if (spare === undefined) return new ScriptThread(run.machine ?? this.#options.machine, this.#options.service);
+    const spare = run.machine === undefined && run.session === undefined ? this.#spare : undefined;
+    if (spare === undefined) {
+      const machine = run.machine ?? this.#options.machine;
+      return new ScriptThread(run.session ? forSession(machine, run.session) : machine, this.#options.service);
+    }
     this.#spare = undefined;
     return spare;
   }
@@ -161,6 +168,13 @@ function stdinIsFile(): boolean {
     return false;
   }
 }
+
+let sessions = 0;
+
+const forSession = (machine: MachineSettings, { terminal }: SessionOptions): MachineSettings => ({
+  ...machine,
+  console: { isTerminal: terminal !== undefined, interruptName: `llmspell.interrupt.${++sessions}` },
+});
 
 async function sourceOf({ source, path }: ScriptRun): Promise<Bytes> {
   if (source !== undefined) return typeof source === 'string' ? utf8(source) : source;

@@ -6,6 +6,7 @@ import { Responder } from '../channel/responder.js';
 import { createRingMemory } from '../channel/ring.js';
 import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
 import { LlmspellError, toLlmspellError, toPlainError } from '../errors.js';
+import type { ConsoleService, SessionOptions } from './console-service.js';
 import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
 import type { ProcessService } from './process-service.js';
 import type { StateService, StateSession } from './state-service.js';
@@ -21,6 +22,8 @@ export interface RunOptions {
   stdin: () => Readable;
   timeoutSeconds: number;
   signal?: AbortSignal;
+  /** For a machine that reads lines: who types them. */
+  session?: SessionOptions;
 }
 
 /** A worker thread with one Lua machine in it, for one run. It is started at once and builds the machine while nobody needs it yet. */
@@ -85,21 +88,26 @@ export class ScriptThread {
     return await this.#running;
   }
 
-  async #run(request: RunRequest, { output, stdin, timeoutSeconds, signal }: RunOptions): Promise<RunReport> {
+  async #run(request: RunRequest, options: RunOptions): Promise<RunReport> {
+    const { output, stdin, timeoutSeconds, signal } = options;
     const pump = new OutputPump(this.#output, output);
     const ending = new AbortController();
     const processes = await this.#processes(output);
-    const session = this.#service?.session(this.#ring, ending.signal);
+    const lines = await this.#lines(options, processes, ending.signal);
+    const ends = () => lines?.signal ?? ending.signal;
+    const session = this.#service?.session(this.#ring, ends);
     const responder = new Responder(this.#port, new Int32Array(this.#bell), {
       output: () => pump.pump(),
-      ...systemHandlers(stdin, processes, ending.signal),
+      ...systemHandlers(stdin, processes, ends),
       ...session?.handlers,
+      ...lines?.handlers,
     });
-    const release = this.#watch(timeoutSeconds, signal);
+    const release = this.#watch(lines ? 0 : timeoutSeconds, signal);
     this.#worker.ref();
     this.#worker.postMessage(request);
     const report = await this.#ended;
     release();
+    lines?.close();
     ending.abort();
     // What a script leaves running goes on where the script ended as it should, and ends with it where it did not.
     if (report.error === undefined) processes?.release();
@@ -113,6 +121,19 @@ export class ScriptThread {
     } finally {
       await pump.finish();
     }
+  }
+
+  /** Loaded only where there are lines to run. */
+  async #lines(
+    { session, timeoutSeconds }: RunOptions,
+    processes: ProcessService | null,
+    ending: AbortSignal,
+  ): Promise<ConsoleService | undefined> {
+    const { console: settings } = this.#settings;
+    if (session === undefined || settings === undefined) return undefined;
+    const { ConsoleService } = await import('./console-service.js');
+    const giveUp = () => this.#end(stopped('ABORTED', 'The running line could not be interrupted.'));
+    return new ConsoleService({ ...session, settings, timeoutSeconds, processes, ending, giveUp });
   }
 
   /** Loaded only where it is allowed: Node's child processes take 4 ms to load. */

@@ -42,9 +42,9 @@ export class StateService {
 
   /**
    * @param ring what the script writes into
-   * @param signal aborted when the script has ended
+   * @param signal what ends an operation that begins now, at the latest when the script has ended
    */
-  session(ring: SharedArrayBuffer, signal: AbortSignal): StateSession {
+  session(ring: SharedArrayBuffer, signal: () => AbortSignal): StateSession {
     return new StateSession(this.#options, ring, signal);
   }
 }
@@ -53,11 +53,11 @@ export class StateSession {
   #opened: StateStore | undefined;
   readonly #options: StateServiceOptions;
   readonly #drain: RingDrain;
-  readonly #signal: AbortSignal;
+  readonly #signal: () => AbortSignal;
   readonly #views: StateView[] = [];
   #unwatch = (): void => undefined;
 
-  constructor(options: StateServiceOptions, ring: SharedArrayBuffer, signal: AbortSignal) {
+  constructor(options: StateServiceOptions, ring: SharedArrayBuffer, signal: () => AbortSignal) {
     this.#options = options;
     this.#drain = new RingDrain(ring, (changes) => this.#store.write(changes, this));
     this.#signal = signal;
@@ -177,7 +177,7 @@ export class StateSession {
     if (call === undefined) throw new LlmspellError('INTERNAL', `The host has no operation "${name}".`);
     const result = await call(decodeValue(args) as unknown[], {
       emit: (event) => context.emit(own(encodeValue(event))),
-      signal: this.#signal,
+      signal: this.#signal(),
     });
     return own(encodeValue(result));
   }

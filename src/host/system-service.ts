@@ -12,15 +12,19 @@ import { readSome } from './stream-reader.js';
  *
  * @param stdin asked for only when the script reads
  * @param processes null where the script may not start any: it is refused here too, whatever the worker does
- * @param signal ends a read that waits
+ * @param signal what ends a read that begins now
  */
-export function systemHandlers(stdin: () => Readable, processes: ProcessService | null, signal: AbortSignal): Handlers {
+export function systemHandlers(
+  stdin: () => Readable,
+  processes: ProcessService | null,
+  signal: () => AbortSignal,
+): Handlers {
   const allowed = (): ProcessService => {
     if (processes === null) throw new LlmspellError('USAGE', 'This script may not start processes.');
     return processes;
   };
   const answering: Answering<SystemPort> = {
-    readStdin: () => readHolding(stdin(), signal),
+    readStdin: () => readHolding(stdin(), signal()),
     runProcess: (command) => allowed().run(command),
     openProcess: (command, mode) => allowed().open(command, mode),
     readProcess: (id) => allowed().read(id),
@@ -36,11 +40,22 @@ export function systemHandlers(stdin: () => Readable, processes: ProcessService 
   );
 }
 
-/** Reads, and lets the stream keep this process alive only meanwhile. */
-async function readHolding(stdin: Readable & { ref?(): void; unref?(): void }, signal: AbortSignal): Promise<Bytes> {
+interface Terminal {
+  isTTY?: boolean;
+  ref?(): void;
+  unref?(): void;
+}
+
+const LF = 0x0a;
+
+/** Reads, and lets the stream keep this process alive only meanwhile. A terminal gives one line, as the system has it, also of what was typed before. */
+async function readHolding(stdin: Readable & Terminal, signal: AbortSignal): Promise<Bytes> {
   stdin.ref?.();
   try {
-    return await readSome(stdin, signal);
+    const bytes = await readSome(stdin, signal);
+    const end = stdin.isTTY === true ? bytes.indexOf(LF) + 1 : 0;
+    if (end > 0 && end < bytes.length) stdin.unshift(bytes.subarray(end));
+    return end > 0 ? bytes.subarray(0, end) : bytes;
   } finally {
     stdin.unref?.();
   }

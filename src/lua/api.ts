@@ -15,6 +15,9 @@ export interface LuaApi {
   realloc(block: Pointer, size: number): Pointer;
   free(block: Pointer): void;
   fflush(file: Pointer): number;
+  /** Where the C stack ends now; it grows downwards from its base. */
+  stackSave(): Pointer;
+  emscripten_stack_get_base(): Pointer;
 
   luaL_newstate(): Pointer;
   luaL_openlibs(L: Pointer): void;
@@ -70,6 +73,9 @@ export interface LuaApi {
   lua_newthread(L: Pointer): Pointer;
   lua_resume(L: Pointer, from: Pointer, args: number, results: Pointer): number;
   lua_sethook(L: Pointer, hook: number, mask: number, count: number): void;
+  lua_gethook(L: Pointer): number;
+  lua_gethookmask(L: Pointer): number;
+  lua_gethookcount(L: Pointer): number;
   lua_getstack(L: Pointer, level: number, activation: Pointer): number;
   lua_getinfo(L: Pointer, what: Pointer, activation: Pointer): number;
   luaL_loadbufferx(L: Pointer, bytes: Pointer, size: number, name: Pointer, mode: Pointer): number;

@@ -14,6 +14,8 @@ export class ScriptError extends LlmspellError {
 }
 
 const LF = 0x0a;
+/** Below the results of a chunk lies its message handler. */
+export const FIRST_RESULT = 2;
 
 /** The source without a byte-order mark, and without a first line that begins with `#` (its line end stays: lines keep their numbers). */
 export function withoutPreamble(source: Bytes): Bytes {
@@ -26,10 +28,13 @@ export function withoutPreamble(source: Bytes): Bytes {
 /**
  * Loads a text chunk and calls it with the arguments, under a handler that keeps the traceback, as `lua.c` does. Throws a
  * {@link ScriptError} where it fails; an `Unwind` goes through.
+ *
+ * @param withResults called with the results on the stack, from {@link FIRST_RESULT} on
  */
 export function runChunk(
   vm: LuaVm,
   { source, chunkName, args }: Pick<RunRequest, 'source' | 'chunkName' | 'args'>,
+  withResults: (L: Pointer) => void = () => undefined,
 ): void {
   const { lua } = vm;
   let failure: ScriptError | undefined;
@@ -46,11 +51,22 @@ export function runChunk(
     lua.lua_checkstack(L, args.length);
     for (const arg of args) vm.pushText(L, arg);
     const called = lua.lua_pcallk(L, args.length, MULTIPLE_RESULTS, 1, 0, 0);
-    if (called !== STATUS.ok) failure = scriptError(vm, L, called, traceback);
+    if (called === STATUS.ok) withResults(L);
+    else failure = scriptError(vm, L, called, traceback);
     return 0;
   }, 0);
   if (status !== STATUS.ok) failure ??= scriptError(vm, vm.L, status, traceback);
   if (failure !== undefined) throw failure;
+}
+
+/** What keeps a text chunk from being compiled; undefined where nothing does. */
+export function syntaxErrorOf(vm: LuaVm, source: Bytes, chunkName: string): string | undefined {
+  let message: string | undefined;
+  vm.protect((L) => {
+    if (vm.load(L, source, chunkName) !== STATUS.ok) message = vm.text(L, -1);
+    return 0;
+  }, 0);
+  return message;
 }
 
 function scriptError(vm: LuaVm, L: Pointer, status: number, traceback: string | undefined): ScriptError {

@@ -16,6 +16,8 @@ export class OutputFile implements OpenFile {
   readonly #budget: OutputBudget;
   /** When the host is asked to write at once: with every write (stderr), with every line (a terminal), or never, when it finds time. */
   eager: 'always' | 'lines' | 'never';
+  /** Whether the last thing written ended its line. */
+  isAtLineStart = true;
 
   constructor(writer: OutputWriter, stream: OutputStream, budget: OutputBudget, eager: OutputFile['eager']) {
     this.#writer = writer;
@@ -31,8 +33,9 @@ export class OutputFile implements OpenFile {
   write(memory: Uint8Array, start: number, end: number): void {
     this.#budget.spend(end - start);
     this.#writer.write(this.#stream, memory, start, end);
+    if (end > start) this.isAtLineStart = memory[end - 1] === NEWLINE;
     if (this.#writer.closed) throw new ScriptExit(BROKEN_PIPE_EXIT);
-    if (this.eager === 'always' || (this.eager === 'lines' && memory[end - 1] === NEWLINE)) this.#writer.push();
+    if (this.eager === 'always' || (this.eager === 'lines' && this.isAtLineStart)) this.#writer.push();
   }
 
   seek(): number {

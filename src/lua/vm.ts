@@ -1,7 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import { utf8 } from '../util/bytes.js';
 import type { LuaApi, Pointer } from './api.js';
-import { MULTIPLE_RESULTS, STATUS } from './api.js';
+import { MULTIPLE_RESULTS, REGISTRY, STATUS } from './api.js';
 import { asWasmFunction, asWasmHook, webAssembly } from './wasm.js';
 
 /** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
@@ -123,8 +123,16 @@ export class LuaVm {
 
   /** Has `hook` called after every `count` instructions of the main coroutine and of those that it makes (`lua_sethook`). */
   setCountHook(count: number, hook: () => void): void {
-    const index = this.#addToTable(asWasmHook(hook));
-    this.lua.lua_sethook(this.L, index, MASK_COUNT, count);
+    this.lua.lua_sethook(this.L, this.registerHook(hook), MASK_COUNT, count);
+  }
+
+  /** Puts a hook into the function table; its index is what `lua_sethook` takes. What it raises is raised by the code that it interrupts. */
+  registerHook(hook: (L: Pointer) => void): number {
+    const guarded: HostFunction = (L) => {
+      hook(L);
+      return 0;
+    };
+    return this.#addToTable(asWasmHook((L) => void this.#guard(guarded, L)));
   }
 
   /** Registers and pushes. */
@@ -215,6 +223,17 @@ export class LuaVm {
     return this.withCopy(source, (at) =>
       this.lua.luaL_loadbufferx(L, at, source.length, this.cstring(name), this.cstring('t')),
     );
+  }
+
+  /** Runs set-up code written in Lua and keeps its result in the registry; returns the reference for `lua_rawgeti`. */
+  keep(source: string): number {
+    let reference = 0;
+    this.setUp((L) => {
+      if (this.load(L, utf8(source), '=session') !== STATUS.ok) throw new Error(this.text(L, -1));
+      this.lua.lua_callk(L, 0, 1, 0, 0);
+      reference = this.lua.luaL_ref(L, REGISTRY);
+    });
+    return reference;
   }
 
   pushText(L: Pointer, text: string): void {

@@ -45,5 +45,5 @@ export function asWasmFunction(f: (L: number) => number): unknown {
 }
 
 /** `lua_Hook`. */
-export const asWasmHook = (f: () => void): unknown =>
+export const asWasmHook = (f: (L: number) => void): unknown =>
   new webAssembly.Instance(adapter([0x60, 2, 0x7f, 0x7f, 0]), { e: { f } }).exports.f;

@@ -20,6 +20,7 @@ import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 import { utf8 } from '../util/bytes.js';
+import type { Session } from './session.js';
 
 export { loadLoader } from '../lua/loader.js';
 
@@ -46,13 +47,15 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
   const vm = await createVm([fs.patch, calendar]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
+  const { console } = start.settings;
+  const session = console && new (await import('./session.js')).Session(vm, { settings: console, caller, ...streams });
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
   if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start, caller)));
   installLimits(vm, limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
     if (request.stdinIsFile) fs.replaceStdin(new StdinFile());
-    runScript(vm, fs, sandbox.environment, request);
+    runScript(vm, fs, sandbox.environment, request, session);
   };
   return { run: (request) => report(() => run(request)) };
 }
@@ -73,13 +76,20 @@ function fileAccess({ fileAccess, allowedPaths }: SandboxSettings): FileAccess {
   return allowedPaths.length === 0 ? wholeFileSystem : new Jail(allowedPaths);
 }
 
-/** As `lua.c` does: `LUA_INIT`, the script, and at the end the state is closed, which runs the finalizers that are left. */
-function runScript(vm: LuaVm, fs: HostFs, environment: Environment, request: RunRequest): void {
+/** As `lua.c` does: `LUA_INIT`, the script, the session, and at the end the state is closed, which runs the finalizers that are left. */
+function runScript(
+  vm: LuaVm,
+  fs: HostFs,
+  environment: Environment,
+  request: RunRequest,
+  session: Session | undefined,
+): void {
   vm.setUp((L) => setArgumentTable(vm, L, request));
   if (request.chunkName.startsWith('@')) searchFirst(vm, dirname(request.chunkName.slice(1)));
   try {
     runInit(vm, environment);
     runChunk(vm, request);
+    session?.run();
     vm.lua.lua_close(vm.L);
   } catch (error) {
     if (error instanceof ScriptError && error.code === 'SCRIPT_ERROR') vm.lua.lua_close(vm.L);

@@ -55,7 +55,7 @@ function shown(shape: Shape, indent = ''): string {
 }
 
 /** These print what went wrong as well, and then do not succeed; or read standard input. */
-const mayFail = new Set(['run', 'exec']);
+const mayFail = new Set(['run', 'exec', 'repl']);
 
 /** Runs every command that prints a document; by its name, what it printed. */
 async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
@@ -72,6 +72,7 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('run', '-');
   await run('exec', 'error("boom")');
   await run('exec', 'print(1)');
+  await run('repl');
   await run('state set', 'global', 'a', '1');
   const { id } = await run('backup create', '--tag', 'x');
   await run('state set', 'global', 'a', '2');

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema.js';
 import { LlmspellError } from '../../errors.js';
+import type { SessionOptions } from '../../host/console-service.js';
 import { Host } from '../../host/host.js';
 import type { Overrides } from '../../host/machine-settings.js';
 import type { Capability } from '../arguments.js';
@@ -20,12 +21,13 @@ export interface RunFlags {
   from?: string | number;
 }
 
-interface Script {
+export interface Script {
   path?: string;
   source?: Uint8Array | string;
   chunkName?: string;
   scriptName: string;
   args: string[];
+  session?: SessionOptions;
 }
 
 /** Runs a script file, or standard input where it is `-`. */
@@ -46,7 +48,8 @@ export async function exec(context: Context, [source = '', ...args]: string[], f
   return runScript(context, { source, chunkName: '=(command line)', scriptName: 'exec', args }, flags);
 }
 
-async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
+/** Runs a script as the options say, and tells how it ended. */
+export async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
   const { config } = await readConfig(context);
   await using host = await openHost(context, config, flags);
   // A program that asks for JSON gets what the script printed inside the one document.

@@ -15,12 +15,22 @@ export function declareScripts(program: Command, invocation: Invocation): void {
     examples: [`llmspell exec 'State.set("greeting", ...)' hello`, `llmspell exec 'print(State.get("greeting"))'`],
   });
   act(withLimits(exec), invocation, async () => (await import('../commands/run.js')).exec);
+  const repl = define(program, {
+    usage: 'repl [file] [args...]',
+    summary: 'run Lua line by line, after the script where one is named; Ctrl-C ends the running line, Ctrl-D leaves',
+    examples: ['llmspell repl', 'llmspell repl --readonly script.lua', `echo 'State.list()' | llmspell repl`],
+  });
+  act(
+    withLimits(repl, 'line').option('--no-history', 'do not keep the lines for other sessions'),
+    invocation,
+    async () => (await import('../commands/repl.js')).repl,
+  );
 }
 
-const withLimits = (command: Command): Command =>
+const withLimits = (command: Command, timed = 'script'): Command =>
   command
     .passThroughOptions()
-    .option('--timeout <seconds>', 'end the script after so many seconds; 0: never', seconds)
+    .option('--timeout <seconds>', `end the ${timed} after so many seconds; 0: never`, seconds)
     .option('--max-instructions <n>', 'end the script after so many VM instructions; 0: never', count)
     .option('--memory-limit <size>', "how large the script's Lua heap may grow (64M, 1G); 0: as it likes", byteSize)
     .addOption(
