@@ -36,29 +36,37 @@ export const planOfChain = (
   target,
 });
 
+/** As `planner`, for one moment. */
+export const planMoment = (
+  moment: Moment,
+  records: readonly BackupRecord[],
+  live: LiveHistory | undefined,
+): RecoveryPlan | Unreachable => planner(records, live)(moment);
+
 /**
  * How to get the state of a moment, or why it cannot be had; pure. Archives come first, since they do not depend on the state that
  * may be the trouble: one whose changes begin before the moment and end after it, on a chain without a fault. Then the history.
  *
  * @param live the present state; absent where there is none to go by, then archives of any state count.
  */
-export function planMoment(
-  moment: Moment,
+export function planner(
   records: readonly BackupRecord[],
   live: LiveHistory | undefined,
-): RecoveryPlan | Unreachable {
+): (moment: Moment) => RecoveryPlan | Unreachable {
   const byId = recordsById(records);
   const readable = records.filter((record) => record.damage === undefined && !record.sealed);
   const sound = readable.filter((record) => chainOf(record, byId).problems.length === 0);
   const own = sound.filter((record) => record.position.storeId === live?.storeId);
-  // A time before the first change of this state is one that only archives can tell of, of the state that it takes the place of.
-  // Without one that is refused: whoever asks for the past of a state that was lost is not helped by an empty one.
-  const found =
-    moment.seq === 0 && moment.timeMs !== undefined
-      ? byTime(moment.timeMs, sound, byId)
-      : (byChange(moment.seq, own, byId) ?? fromHistory(moment, live) ?? outsideHistory(moment, own, sound, byId));
-  if (!found) return { unreachable: whyNot(moment, sound, live) };
-  return moment.timeMs === undefined ? found : { ...found, target: { ...found.target, timeMs: moment.timeMs } };
+  return (moment) => {
+    // A time before the first change of this state is one that only archives can tell of, of the state that it takes the place of.
+    // Without one that is refused: whoever asks for the past of a state that was lost is not helped by an empty one.
+    const found =
+      moment.seq === 0 && moment.timeMs !== undefined
+        ? byTime(moment.timeMs, sound, byId)
+        : (byChange(moment.seq, own, byId) ?? fromHistory(moment, live) ?? outsideHistory(moment, own, sound, byId));
+    if (!found) return { unreachable: whyNot(moment, sound, live) };
+    return moment.timeMs === undefined ? found : { ...found, target: { ...found.target, timeMs: moment.timeMs } };
+  };
 }
 
 /** The cheapest chain whose last archive ends at the change or has it among its own. */

@@ -91,6 +91,9 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('backup drill');
   await run('backup restore', id, '--yes');
   await run('backup restore', id, '--dry-run');
+  await run('state set', 'global', 'b', '1');
+  await run('backup timeline');
+  await run('backup timeline --html timeline.html');
   await run('backup compact', 'latest', '--quiet');
   await run('backup rekey', '--all');
   await run('backup cleanup');

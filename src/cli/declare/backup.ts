@@ -68,6 +68,13 @@ function declareLooking(backup: Command, invocation: Invocation): void {
     examples: ['llmspell backup diff latest', 'llmspell backup diff 3f9a 81c2'],
   });
   act(diff, invocation, async () => (await import('../commands/backup-look.js')).diff);
+
+  const timeline = define(backup, {
+    usage: 'timeline',
+    summary: 'show when the state changed, its backups, and from where each moment can be had',
+    examples: ['llmspell backup timeline', 'llmspell backup timeline --html timeline.html'],
+  }).option('--html <file>', 'write it as a page of its own, to look at in a browser');
+  act(timeline, invocation, async () => (await import('../commands/backup-timeline.js')).timeline);
 }
 
 function declareProof(backup: Command, invocation: Invocation): void {

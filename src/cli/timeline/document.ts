@@ -1,0 +1,28 @@
+import type { RestoreWay, Timeline } from '../../recovery/timeline.js';
+import { printable } from '../../util/bytes.js';
+import { backupDocument } from '../documents.js';
+
+/** A timeline as programs get it, and as the page carries it. */
+export const timelineDocument = (timeline: Timeline) => ({
+  from_ms: timeline.fromMs,
+  to_ms: timeline.toMs,
+  bucket_ms: timeline.bucketMs,
+  scopes: timeline.scopes.map(printable),
+  buckets: timeline.buckets.map(({ startMs, sets, deletes, byScope, way }) => ({
+    start_ms: startMs,
+    sets,
+    deletes,
+    by_scope: byScope,
+    restore: wayDocument(way),
+  })),
+  restores: timeline.restores.map(({ timeMs, description }) => ({ at_ms: timeMs, to: description })),
+  backups: timeline.backups.map(backupDocument),
+  warnings: timeline.warnings,
+});
+
+export type TimelineDocument = ReturnType<typeof timelineDocument>;
+
+function wayDocument(way: RestoreWay) {
+  if (way.from === 'backups') return { from: way.from, chain: way.chain, size_bytes: way.sizeBytes };
+  return way.from === 'history' ? { from: way.from } : { from: way.from, reason: way.reason };
+}
