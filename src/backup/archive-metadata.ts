@@ -7,6 +7,8 @@ import type { ArchiveInfo, ArchiveStart } from './types.js';
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
 const count = z.int().nonnegative();
+/** Milliseconds since 1970, as far as a date can be made of them. */
+const time = z.int().min(0).max(8_640_000_000_000_000);
 
 const scryptSchema = z.object({
   name: z.literal('scrypt'),
@@ -24,7 +26,7 @@ const scryptSchema = z.object({
 const headerSchema = z.object({
   id: hex(8),
   storeId: z.string(),
-  createdAtMs: count,
+  createdAtMs: time,
   parent: z.object({ id: hex(8), sha256: hex(32) }).optional(),
   compression: z
     .object({ type: z.enum(CODECS), level: z.int() })
@@ -43,9 +45,9 @@ export type ArchiveHeader = z.infer<typeof headerSchema>;
 /** What is known when the archive is begun and is nobody else's business. */
 const detailsSchema = z.object({
   seq: count,
-  timeMs: count,
+  timeMs: time,
   /** In an incremental archive: its changes are those after this one. */
-  from: z.object({ seq: count, timeMs: count }).optional(),
+  from: z.object({ seq: count, timeMs: time }).optional(),
   description: z.string(),
   tags: z.array(z.string()),
   schemaVersion: z.string().optional(),

@@ -15,6 +15,8 @@ export interface RewriteOptions extends ArchiveOptions {
   newKey?: EncryptionKey;
   /** Default: as in the old one. */
   compression?: CompressionSetting;
+  /** Default: as in the old one. */
+  id?: string;
   /** SHA-256 of the parent's file where that has been written again too, hexadecimal. */
   parentSha256?: string;
 }
@@ -39,7 +41,7 @@ export async function rewriteArchive(
   return writer.finish({ entryCount: reader.info.entryCount });
 }
 
-function startOf(info: ArchiveInfo, { compression, parentSha256 }: RewriteOptions): ArchiveStart {
+function startOf(info: ArchiveInfo, { id, compression, parentSha256 }: RewriteOptions): ArchiveStart {
   const parent = info.parent && { ...info.parent, sha256: parentSha256 ?? info.parent.sha256 };
-  return { ...info, ...(parent && { parent }), compression: compression ?? info.compression };
+  return { ...info, id: id ?? info.id, ...(parent && { parent }), compression: compression ?? info.compression };
 }

@@ -1,10 +1,13 @@
+import { throwIfAborted } from '../util/abort.js';
 import type { Clock } from '../util/clock.js';
 import { type RewriteOptions, rewriteArchive } from './archive-rewrite.js';
 import type { Catalog } from './catalog.js';
 import type { ChainState } from './chain-state.js';
+import type { Report } from './operation.js';
 import type {
   ArchiveInfo,
   ArchiveSink,
+  ArchiveSource,
   BackupOptions,
   BackupRecord,
   BackupRepository,
@@ -23,6 +26,24 @@ export interface Archives {
   /** Reads an archive that was touched since it was last found sound. */
   isSound(id: string): Promise<boolean>;
   openState(chain: readonly { id: string }[], options: OperationOptions): Promise<ChainState>;
+}
+
+const COPY_BYTES = 1024 * 1024;
+
+/** The same bytes once more. */
+export async function copyArchive(
+  source: ArchiveSource,
+  sink: ArchiveSink,
+  { signal }: OperationOptions,
+  report: Report,
+): Promise<void> {
+  for (let at = 0; at < source.sizeBytes; at += COPY_BYTES) {
+    const bytes = await source.read(at, Math.min(COPY_BYTES, source.sizeBytes - at));
+    await sink.write(bytes);
+    const done = at + bytes.length;
+    report({ phase: 'copy', done, total: source.sizeBytes, message: `${done} bytes copied` });
+    throwIfAborted(signal);
+  }
 }
 
 /** Written by ourselves just now: it need not be read again. */

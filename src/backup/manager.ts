@@ -9,7 +9,9 @@ import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
 import { compact } from './compact.js';
 import { type ComparableState, comparable, diffStates } from './compare.js';
+import { exportBackup } from './export.js';
 import { findRecord } from './find.js';
+import { importFile } from './import.js';
 import { type Written, writeOnTop } from './incremental.js';
 import { abortable, reporter } from './operation.js';
 import { rekey } from './rekey.js';
@@ -26,6 +28,10 @@ import type {
   CreateOptions,
   CreateResult,
   EncryptionKey,
+  ExportOptions,
+  ExportResult,
+  ImportOptions,
+  ImportResult,
   ListFilter,
   OperationOptions,
   RekeyOptions,
@@ -172,6 +178,22 @@ export class BackupManager {
    */
   async rekey(reference: string | undefined, options: RekeyOptions = {}): Promise<RekeyResult[]> {
     return await this.#rewriting('Rekeying', options, () => rekey(this.#archives, reference, options));
+  }
+
+  /**
+   * Writes a backup as one file that needs no other: a full archive of the same moment, or, where the name ends in `.zip`, a zip with its
+   * entries as JSON. Throws as `find`, `BACKUP_DAMAGED`, `BACKUP_CHAIN_BROKEN`, `BACKUP_KEY`, `OUTPUT_FAILED`, `ABORTED`.
+   */
+  async export(reference: string, path: string, options: ExportOptions = {}): Promise<ExportResult> {
+    return await abortable('The export', options.signal, () => exportBackup(this.#archives, reference, path, options));
+  }
+
+  /**
+   * Takes up a file that `export` wrote, of whatever state, machine or backend, after reading and checking all of it. An id that another archive has
+   * is replaced by a new one. Throws `USAGE`, `BACKUP_DAMAGED`, `BACKUP_CHAIN_BROKEN`, `BACKUP_KEY`, `BACKUP_VERSION`, `ABORTED`.
+   */
+  async import(path: string, options: ImportOptions = {}): Promise<ImportResult> {
+    return await this.#rewriting('The import', options, () => importFile(this.#archives, path, options));
   }
 
   async usage(): Promise<StorageUsage> {

@@ -258,6 +258,37 @@ export interface RekeyResult {
   error?: LlmspellError;
 }
 
+export interface ExportOptions extends OperationOptions {
+  /** Replace a file that is there. Default false. */
+  overwrite?: boolean;
+}
+
+export interface ExportResult {
+  backup: BackupRecord;
+  file: string;
+  format: 'archive' | 'zip';
+  sizeBytes: number;
+  entryCount: number;
+  /** What it was made from, base first. */
+  chain: string[];
+  durationMs: number;
+  warnings: string[];
+}
+
+export interface ImportOptions extends OperationOptions {
+  /** What the file is encrypted with. Default: the key of the configuration. */
+  key?: EncryptionKey;
+  pin?: boolean;
+}
+
+export interface ImportResult {
+  backup: BackupRecord;
+  /** False where the very same archive was there already. */
+  isNew: boolean;
+  durationMs: number;
+  warnings: string[];
+}
+
 /** An entry by its name. */
 export interface EntryName {
   scope: Uint8Array;

@@ -3,6 +3,8 @@ import type {
   CleanupResult,
   CompactResult,
   EntryName,
+  ExportResult,
+  ImportResult,
   RekeyResult,
   ValidationResult,
 } from '../backup/types.js';
@@ -65,6 +67,24 @@ export const rekeyDocument = (results: readonly RekeyResult[]) => ({
     status,
     error: error ? toPlainError(error) : null,
   })),
+});
+
+export const exportDocument = (result: ExportResult) => ({
+  backup_id: result.backup.id,
+  file: result.file,
+  format: result.format,
+  size_bytes: result.sizeBytes,
+  entry_count: result.entryCount,
+  chain: result.chain,
+  duration_ms: result.durationMs,
+  warnings: result.warnings,
+});
+
+export const importDocument = (result: ImportResult) => ({
+  ...backupDocument(result.backup),
+  is_new: result.isNew,
+  duration_ms: result.durationMs,
+  warnings: result.warnings,
 });
 
 export const restoreDocument = (result: RestoreResult) => ({

@@ -1,36 +1,16 @@
-import { LlmspellError, toLlmspellError } from '../errors.js';
 import { Merge } from '../recovery/merge.js';
-import { type ExactJson, fromExactJson, toExactJson } from '../state/exact-json.js';
-import { decodeKey, encodeKey } from '../state/key.js';
-import type { ActivatedGeneration, RawEntry, StateStore } from '../state/types.js';
-import { type Bytes, textOf, utf8 } from '../util/bytes.js';
-
-/**
- * One entry of an export: `{"scope": …, "key": …, "value": …}`. Names that are not UTF-8 are `{"$bytes": "<base64>"}`; values are exact
- * (`exact-json.ts`).
- */
-export interface ExportedEntry {
-  scope: ExactJson;
-  key: ExactJson;
-  value: ExactJson;
-}
+import { type ExportedEntry, exportedEntry, importedEntry } from '../state/exported-entry.js';
+import type { ActivatedGeneration, StateStore } from '../state/types.js';
 
 /** Every entry of the state at one moment, in byte order. */
 export async function* exportEntries(store: StateStore): AsyncGenerator<ExportedEntry> {
   const snapshot = await store.snapshot();
   try {
-    for await (const page of snapshot.entries()) yield* page.map(exported);
+    for await (const page of snapshot.entries()) yield* page.map(exportedEntry);
   } finally {
     await snapshot.close();
   }
 }
-
-function exported({ key: raw, value }: RawEntry): ExportedEntry {
-  const { scope, key } = decodeKey(raw)!;
-  return { scope: nameOut(scope), key: nameOut(key), value: toExactJson(value) };
-}
-
-const nameOut = (name: Bytes): ExactJson => textOf(name) ?? { $bytes: Buffer.from(name).toString('base64') };
 
 export interface ImportOptions {
   /** Keep the entries that the export does not have. */
@@ -51,7 +31,7 @@ export async function importEntries(
   const generation = await store.newGeneration();
   try {
     let entryCount = 0;
-    for await (const entry of entries) await generation.write([imported(entry, ++entryCount)]);
+    for await (const entry of entries) await generation.write([importedEntry(entry, ++entryCount)]);
     const merging = new Merge(store, generation, { preserveUntracked: merge });
     const present = await store.snapshot();
     await merging.complete(present);
@@ -59,21 +39,4 @@ export async function importEntries(
   } finally {
     await generation.discard();
   }
-}
-
-function imported(entry: unknown, number: number): RawEntry {
-  try {
-    const { scope, key, value } = entry as Partial<ExportedEntry>;
-    return { key: encodeKey(nameIn(scope), nameIn(key)), value: fromExactJson(value ?? null) };
-  } catch (error) {
-    const { message, hint } = toLlmspellError(error);
-    throw new LlmspellError('VALUE_INVALID', `Entry ${number} of the export: ${message}`, { hint, cause: error });
-  }
-}
-
-function nameIn(name: ExactJson | undefined): Bytes {
-  if (typeof name === 'string' && name !== '') return utf8(name);
-  const bytes = (name as { $bytes?: unknown } | null | undefined)?.$bytes;
-  if (typeof bytes === 'string' && bytes !== '') return Buffer.from(bytes, 'base64');
-  throw new LlmspellError('KEY_INVALID', 'scope and key must be text that is not empty.');
 }

@@ -167,6 +167,41 @@ test('a restore to a moment takes the state back to what it was then', async () 
   expect(future.stderr).toContain('lies in the future');
 });
 
+test('a backup is carried to another place, also where the state is in memory only', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  await create();
+  await ok('state', 'set', 'global', 'a', '{"$int": "9223372036854775807"}');
+  const id = await create('--incremental');
+  expect(await ok('backup', 'export', 'latest', 'b.zip')).toMatch(
+    new RegExp(`^Exported ${id} \\(made of 2 backups\\) to b.zip: 1 entry, `),
+  );
+  await configure(
+    '[runtime.state_persistence]\nbackend_type = "memory"\n[runtime.state_persistence.backup]\nbackup_dir = "other"',
+  );
+  expect(await ok('backup', 'import', 'b.zip')).toMatch(new RegExp(`^Imported ${id}: 1 entry, `));
+  expect(await ok('backup', 'diff', id, id)).toBe('There is no difference.\n');
+  await ok('backup', 'export', id, 'c.lsb');
+  expect(await ok('backup', 'import', 'c.lsb')).toBe(`${id} is there already.\n`);
+  await configure(
+    '[runtime.state_persistence]\npath = "new"\n[runtime.state_persistence.backup]\nbackup_dir = "other"',
+  );
+  await ok('backup', 'restore', 'latest', '--yes');
+  expect(await ok('state', 'show')).toBe('global\n  a  9223372036854775807\n');
+
+  const refusals: [string[], number, string][] = [
+    [['export', 'latest', 'c.lsb'], 1, 'There is already a file'],
+    [['export', 'latest', 'no/such/directory.lsb'], 1, 'cannot be written (ENOENT)'],
+    [['import', 'nothing.zip'], 2, 'there is no such file'],
+    [['import', 'llmspell.toml'], 4, 'llmspell.toml'],
+  ];
+  for (const [args, code, sentence] of refusals)
+    expect(await cli.run(['backup', ...args])).toMatchObject({
+      code,
+      stdout: '',
+      stderr: expect.stringContaining(sentence),
+    });
+});
+
 test('a backup that rests on others is made a full one, and those are then no longer needed', async () => {
   await ok('state', 'set', 'global', 'a', '1');
   const full = await create();

@@ -94,6 +94,9 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('state set', 'global', 'b', '1');
   await run('backup timeline');
   await run('backup timeline --html timeline.html');
+  await run('backup export', 'latest', 'x.lsb');
+  await run('backup import', 'x.lsb', '--quiet');
+  await run('backup delete', 'latest');
   await run('backup compact', 'latest', '--quiet');
   await run('backup rekey', '--all');
   await run('backup cleanup');

@@ -2,8 +2,9 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errnoOf, LlmspellError } from '../../errors.js';
-import { type ExportedEntry, exportEntries, importEntries } from '../../host/state-transfer.js';
-import { atomicWrite } from '../../util/atomic-write.js';
+import { exportEntries, importEntries } from '../../host/state-transfer.js';
+import type { ExportedEntry } from '../../state/exported-entry.js';
+import { outputFile } from '../../util/output-file.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
 import { counted } from '../format.js';
@@ -24,7 +25,7 @@ export async function exportState(
       return;
     }
     const path = resolve(context.cwd, file);
-    const count = await intoFile(path, (put) => write(entries, format, put));
+    const count = await outputFile(path, (handle) => write(entries, format, (text) => handle.writeFile(text)));
     context.out.result(
       { file: path, entries: count },
       () => `Exported ${counted(count, 'entry', 'entries')} to ${file}.`,
@@ -46,21 +47,6 @@ async function write(
   }
   if (format === 'json') await put('\n]}\n');
   return count;
-}
-
-async function intoFile(
-  path: string,
-  fill: (put: (text: string) => Promise<unknown>) => Promise<number>,
-): Promise<number> {
-  try {
-    return await atomicWrite(path, (handle) => fill((text) => handle.writeFile(text)));
-  } catch (error) {
-    if (error instanceof LlmspellError) throw error;
-    throw new LlmspellError('OUTPUT_FAILED', `${path} cannot be written (${errnoOf(error)}).`, {
-      subject: path,
-      cause: error,
-    });
-  }
 }
 
 /** Makes the state what an export holds, or, with `merge`, adds it to what there is; all or nothing. */

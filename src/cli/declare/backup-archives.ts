@@ -23,3 +23,22 @@ export function declareRewriting(backup: Command, invocation: Invocation): void 
     .option('--new-key <source>', 'the same, or none (default: the configuration)');
   act(rekey, invocation, async () => (await import('../commands/backup-rewrite.js')).rekey);
 }
+
+/** Commands that carry backups to other places. */
+export function declareMoving(backup: Command, invocation: Invocation): void {
+  const exporting = define(backup, {
+    usage: 'export <id> <file>',
+    summary: 'write a backup as one file that needs no other; a .zip holds it as JSON, for people and other tools',
+    examples: ['llmspell backup export latest state.lsb', 'llmspell backup export 3f9a state.zip'],
+  }).option('-f, --force', 'replace a file that is there');
+  act(exporting, invocation, async () => (await import('../commands/backup-transfer.js')).exportBackup);
+
+  const importing = define(backup, {
+    usage: 'import <file>',
+    summary: 'take up a file that export wrote, also on another machine or of another state',
+    examples: ['llmspell backup import state.lsb', 'llmspell backup import state.zip --pin'],
+  })
+    .option('--key <source>', 'what it is encrypted with: env:NAME, file:PATH, raw-env:NAME or raw-file:PATH')
+    .option('--pin', 'retention never removes it, however old it is');
+  act(importing, invocation, async () => (await import('../commands/backup-transfer.js')).importBackup);
+}

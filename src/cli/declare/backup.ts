@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { count, moment, repeated, spanOfTime } from '../arguments.js';
 import { act, define, type Invocation } from '../define.js';
-import { declareRewriting } from './backup-archives.js';
+import { declareMoving, declareRewriting } from './backup-archives.js';
 
 export function declareBackup(program: Command, invocation: Invocation): void {
   const backup = define(program, { usage: 'backup', summary: 'make, look at and restore backups', examples: [] });
@@ -11,6 +11,7 @@ export function declareBackup(program: Command, invocation: Invocation): void {
   declareRestoring(backup, invocation);
   declareProof(backup, invocation);
   declareRewriting(backup, invocation);
+  declareMoving(backup, invocation);
 }
 
 function declareMaking(backup: Command, invocation: Invocation): void {
