@@ -1,4 +1,4 @@
-import { decodeKey } from '../state/key.js';
+import { isRawKey } from '../state/key.js';
 import type { HistoryRecord, RawEntry } from '../state/types.js';
 import { type Bytes, equalBytes, printable } from '../util/bytes.js';
 import { Damage, type FrameType } from './archive-format.js';
@@ -113,5 +113,5 @@ export class ArchiveContents {
 
 function checkRecord(record: ArchiveRecord): void {
   if (!('value' in record) || 'scope' in record) return;
-  if (!decodeKey(record.key)) throw new Damage(`the key ${printable(record.key)} is not one of a scope`);
+  if (!isRawKey(record.key)) throw new Damage(`the key ${printable(record.key)} is not one of a scope`);
 }

@@ -8,6 +8,7 @@ import { type OpenedEnds, openEnds, readEnds, readFrame } from './archive-ends.j
 import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } from './archive-format.js';
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
 import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './archive-records.js';
+import { ArchiveScan } from './archive-scan.js';
 import { CHUNKS_IN_FLIGHT } from './compression.js';
 import { HeldEnds } from './held-ends.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
@@ -29,12 +30,15 @@ class Reader implements ArchiveReader {
   readonly #source: ArchiveSource;
   readonly #ends: OpenedEnds;
   readonly #options: ArchiveOptions;
+  /** Whether it is still to be verified. */
+  #isUnverified: boolean;
 
   constructor(source: ArchiveSource, ends: OpenedEnds, options: ArchiveOptions) {
     this.info = ends.info;
     this.#source = source;
     this.#ends = ends;
     this.#options = options;
+    this.#isUnverified = options.verify ?? false;
   }
 
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {
@@ -70,11 +74,22 @@ class Reader implements ArchiveReader {
     ranges?: readonly SortRange[],
     wanted?: (record: T) => boolean,
   ): AsyncGenerator<readonly T[]> {
+    if (this.#isUnverified && !ranges) return yield* this.#verified<T>();
     try {
       yield* this.#decoded(new RecordDecoder(layout), ranges, wanted);
     } catch (error) {
       throw error instanceof Damage ? damaged(this.#source.name, error.message) : error;
     }
+  }
+
+  /** What a scan finds are the records that the layout is for: it checks which kind of archive this is. */
+  async *#verified<T>(): AsyncGenerator<readonly T[]> {
+    const scan = new ArchiveScan(this.#source, this.#options, true, ({ message }) => {
+      const { name } = this.#source;
+      throw new LlmspellError('BACKUP_DAMAGED', `The archive ${name} is damaged: ${message}`, { subject: name });
+    });
+    yield* scan.run() as AsyncGenerator<readonly unknown[]> as AsyncGenerator<readonly T[]>;
+    this.#isUnverified = false;
   }
 
   async *#decoded<T>(

@@ -1,9 +1,9 @@
 import { LlmspellError } from '../errors.js';
 import { encodeKey, scopePrefix } from '../state/key.js';
-import type { HistoryRecord, Position, RawEntry, RecordedChange } from '../state/types.js';
+import type { HistoryRecord, Position, RawEntry, RawWrite, RecordedChange } from '../state/types.js';
 import { type Bytes, compareBytes, latin1Of } from '../util/bytes.js';
 import { type ComparableState, inPart, isInPart, type Part, type Printed, partsOf, printOf } from './compare.js';
-import { type Changed, newestInWindows, overlaid, type RawWrite, SplitPages } from './overlay.js';
+import { type Changed, newestInWindows, overlaid, SplitPages } from './overlay.js';
 import { isOnPath, pathBegin, pathBetween, type SeqRange, type TurnBack, turnOf } from './path.js';
 import type { ArchiveReader } from './types.js';
 
@@ -17,7 +17,7 @@ const HELD_BYTES = 64 << 20;
 
 /**
  * The state that a chain of archives completes, or completed at one moment within its last archive. It is never in memory: it is told
- * as a stream of writes, or as prints of its entries in the order of their keys.
+ * entry by entry, or as prints of its entries, in the order of their keys.
  */
 export class ChainState implements ComparableState {
   readonly #base: ArchiveReader;
@@ -57,20 +57,15 @@ export class ChainState implements ComparableState {
     }
   }
 
-  /** Entries of the base, then every change after it in its order: applied one after the other they make the state. */
-  async *writes(scopes?: readonly Bytes[]): AsyncGenerator<readonly RawWrite[]> {
-    yield* this.#base.entries(scopes);
-    for await (const page of this.#changes(scopes)) yield page;
-  }
-
   /**
-   * All entries in byte order of their keys. The base is read once; the changes once for each `heldBytes` of them, which is what is
-   * in memory.
+   * All entries, or those of some scopes, in byte order of their keys. The base is read once; the changes once for each `heldBytes` of
+   * them, which is what is in memory.
    */
-  async *entries(heldBytes = HELD_BYTES): AsyncGenerator<readonly RawEntry[]> {
-    const base = new SplitPages(this.#base.entries());
+  async *entries(scopes?: readonly Bytes[], heldBytes = HELD_BYTES): AsyncGenerator<readonly RawEntry[]> {
+    if (this.#increments.length === 0) return yield* this.#base.entries(scopes);
+    const base = new SplitPages(this.#base.entries(scopes));
     try {
-      for await (const { changes, upTo } of newestInWindows(() => this.#changes(undefined), heldBytes))
+      for await (const { changes, upTo } of newestInWindows(() => this.#changes(scopes), heldBytes))
         yield* overlaid(base.upTo(upTo), changes);
     } finally {
       await base.close();

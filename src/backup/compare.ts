@@ -1,6 +1,6 @@
 import { decodeKey } from '../state/key.js';
 import type { RawEntry } from '../state/types.js';
-import { type Bytes, compareBytes } from '../util/bytes.js';
+import { type Bytes, compareBytes, equalBytes } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
 import type { StateDiff } from './types.js';
 
@@ -87,7 +87,8 @@ export async function diffStates(from: ComparableState, to: ComparableState): Pr
 
 /**
  * Walks several states in step and calls `visit` for each key that any of them has, with what each has under it. In byte order within
- * a part; as many passes as the state with the most parts needs. One page of each state is in memory.
+ * a part; as many passes as the state with the most parts needs. One page of each state is in memory. The list handed to `visit` is good
+ * during the call only.
  */
 export async function walkTogether(
   states: readonly ComparableState[],
@@ -111,17 +112,30 @@ async function walkOnce(
   cursors: readonly Cursor[],
   visit: (key: Bytes, entries: readonly (Printed | undefined)[]) => void,
 ): Promise<void> {
+  const found: (Printed | undefined)[] = cursors.map(() => undefined);
   for (;;) {
     for (const cursor of cursors) if (cursor.isDrained) await cursor.load();
-    let least: Printed | undefined;
-    for (const { entry } of cursors) if (entry && (!least || compareBytes(entry.key, least.key) < 0)) least = entry;
-    if (!least) return;
-    const { key } = least;
-    visit(
-      key,
-      cursors.map((cursor) => cursor.takeIf(key)),
-    );
+    const key = takeLeast(cursors, found);
+    if (!key) return;
+    visit(key, found);
   }
+}
+
+/** Takes the entries with the least key into `found`, one from each cursor that has it, and returns that key. */
+function takeLeast(cursors: readonly Cursor[], found: (Printed | undefined)[]): Bytes | undefined {
+  let least: Bytes | undefined;
+  for (let i = 0; i < cursors.length; i++) {
+    const { entry } = cursors[i]!;
+    found[i] = entry;
+    // Mostly all of them have it, and that is quicker to see than an order.
+    if (!entry || (least && equalBytes(entry.key, least))) continue;
+    if (!least || compareBytes(entry.key, least) < 0) {
+      least = entry.key;
+      found.fill(undefined, 0, i);
+    } else found[i] = undefined;
+  }
+  for (let i = 0; i < cursors.length; i++) if (found[i]) cursors[i]!.take();
+  return least;
 }
 
 /** One entry after the other out of pages, without a promise for each. The next page is fetched while this one is used. */
@@ -146,11 +160,8 @@ class Cursor {
     return this.#page[this.#at];
   }
 
-  takeIf(key: Bytes): Printed | undefined {
-    const entry = this.#page[this.#at];
-    if (!entry || (entry.key !== key && compareBytes(entry.key, key) !== 0)) return undefined;
+  take(): void {
     this.#at++;
-    return entry;
   }
 
   async load(): Promise<void> {

@@ -34,6 +34,7 @@ import type {
   ImportResult,
   ListFilter,
   OperationOptions,
+  ReadOptions,
   RekeyOptions,
   RekeyResult,
   StateDiff,
@@ -216,7 +217,7 @@ export class BackupManager {
   }
 
   /** Opens one archive; the caller closes it. Throws `BACKUP_NOT_FOUND`, `BACKUP_DAMAGED`, `BACKUP_KEY`. */
-  async open(id: string, options: OperationOptions = {}): Promise<ArchiveReader> {
+  async open(id: string, options: ReadOptions = {}): Promise<ArchiveReader> {
     const source = await this.repository.get(id);
     try {
       return await openArchive(source, await this.#archiveOptions(options));
@@ -227,11 +228,7 @@ export class BackupManager {
   }
 
   /** The state that a backup completes, or completed at a moment within its last archive; the caller closes it. */
-  async openState(
-    chain: readonly { id: string }[],
-    until?: Until,
-    options: OperationOptions = {},
-  ): Promise<ChainState> {
+  async openState(chain: readonly { id: string }[], until?: Until, options: ReadOptions = {}): Promise<ChainState> {
     const readers: ArchiveReader[] = [];
     try {
       for (const { id } of chain) readers.push(await this.open(id, options));
@@ -402,8 +399,8 @@ export class BackupManager {
     return await this.#options.encryptionKey?.();
   }
 
-  async #archiveOptions({ signal }: OperationOptions) {
+  async #archiveOptions({ signal, verify }: ReadOptions) {
     const key = await this.#key();
-    return { ...(key && { key }), ...(signal && { signal }) };
+    return { ...(key && { key }), ...(signal && { signal }), ...(verify && { verify }) };
   }
 }

@@ -1,10 +1,5 @@
+import type { RawWrite } from '../state/types.js';
 import { type Bytes, bytesOfLatin1, compareBytes, latin1Of } from '../util/bytes.js';
-
-/** What builds a state up: a value, or null for none. */
-export interface RawWrite {
-  key: Bytes;
-  value: Bytes | null;
-}
 
 /** What has become of a key; undefined where it was deleted. */
 export interface Changed<T> {

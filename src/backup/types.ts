@@ -71,6 +71,11 @@ export interface ArchiveOptions {
   signal?: AbortSignal;
   /** Called as records go through; `total` where it is known. */
   onProgress?: (done: number, total?: number) => void;
+  /**
+   * For reading: all that `validate` checks of an archive is checked whenever the whole of it is read, and reading ends in
+   * `BACKUP_DAMAGED` where something is wrong. Default false: what is handed out is checked.
+   */
+  verify?: boolean;
 }
 
 export type EncryptionKey = { kind: 'passphrase'; passphrase: string } | { kind: 'raw'; bytes: Uint8Array };
@@ -152,6 +157,11 @@ export interface Progress {
 export interface OperationOptions {
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
+}
+
+export interface ReadOptions extends OperationOptions {
+  /** As in {@link ArchiveOptions}. */
+  verify?: boolean;
 }
 
 export interface CreateOptions extends OperationOptions {

@@ -1,4 +1,4 @@
-import { asBuffer } from '../util/bytes.js';
+import type { Bytes } from '../util/bytes.js';
 import { Damage } from './archive-format.js';
 
 /** The most bytes that a varint takes. */
@@ -17,11 +17,11 @@ export function writeVarint(out: Uint8Array, at: number, value: number): number 
 
 /** Reads varints and bytes one after another; throws {@link Damage} rather than read beyond the end. */
 export class ByteReader {
-  readonly bytes: Buffer;
+  readonly bytes: Bytes;
   at = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = asBuffer(bytes);
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
   }
 
   get left(): number {
@@ -29,6 +29,11 @@ export class ByteReader {
   }
 
   varint(): number {
+    const first = this.bytes[this.at];
+    if (first !== undefined && first < 0x80) {
+      this.at++;
+      return first;
+    }
     let value = 0;
     for (let scale = 1; ; scale *= 0x80) {
       const byte = this.bytes[this.at++];
@@ -39,9 +44,11 @@ export class ByteReader {
     }
   }
 
-  take(length: number): Buffer {
+  take(length: number): Bytes {
     if (length > this.left) throw new Damage(`a record claims ${length} bytes where ${this.left} are left`);
+    const { buffer, byteOffset } = this.bytes;
     this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
+    // Not subarray(), which takes its time to find out what kind of array to make.
+    return new Uint8Array(buffer, byteOffset + this.at - length, length);
   }
 }

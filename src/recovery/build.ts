@@ -1,4 +1,4 @@
-import { comparable, differenceOf, walkTogether } from '../backup/compare.js';
+import { comparable, walkTogether } from '../backup/compare.js';
 import type { Report } from '../backup/operation.js';
 import { LlmspellError } from '../errors.js';
 import type { GenerationWriter, StateSnapshot } from '../state/types.js';
@@ -14,8 +14,8 @@ const TELL_EVERY = 10_000;
 
 export interface Build {
   source: RecoverySource;
-  /** How many writes it tells, where that is known. */
-  writeCount: number | undefined;
+  /** It has no more entries than this, where that is known. */
+  mostEntries: number | undefined;
   /** Only these scopes of it. */
   scopes: readonly Bytes[] | undefined;
   report: Report;
@@ -30,25 +30,26 @@ export interface Effect {
 
 /** Writes the state to go back to into the generation, page by page. */
 export async function fill(
-  { source, writeCount, scopes, report, signal }: Build,
+  { source, mostEntries, scopes, report, signal }: Build,
   generation: GenerationWriter,
 ): Promise<void> {
   let done = 0;
-  const written = mapInOrder(source.writes(scopes), WRITES_IN_FLIGHT, async (page) => {
+  const written = mapInOrder(source.entries(scopes), WRITES_IN_FLIGHT, async (page) => {
     throwIfAborted(signal);
     await generation.write(page);
     return page.length;
   });
   for await (const count of written) {
     done += count;
-    const total = writeCount === undefined ? {} : { total: writeCount };
-    report({ phase: 'restore', done, ...total, message: `${done} entries and changes written` });
+    const total = mostEntries === undefined ? {} : { total: mostEntries };
+    report({ phase: 'restore', done, ...total, message: `${done} entries written` });
   }
 }
 
 /**
- * Walks the source and the present state together, and tells what restoring does; with a generation, reads that back too and compares it
- * with the source entry by entry. Throws `RESTORE_FAILED` where it is not the same.
+ * Walks the state to go back to and the present one together, and tells what restoring does. With a generation that was filled from the
+ * source, it reads that back instead, and throws `RESTORE_FAILED` where anything of it is not what was written: each entry that comes
+ * from the backend is held, by its checksum and in its order, against the one that came from the source.
  */
 export async function compare(build: Build, present: StateSnapshot, generation?: GenerationWriter): Promise<Effect> {
   const { source, scopes, report, signal } = build;
@@ -58,15 +59,22 @@ export async function compare(build: Build, present: StateSnapshot, generation?:
     if (generation) report({ phase: 'verify', done, message: `${done} entries compared` });
   };
   const effect: Effect = { entriesRestored: 0, entriesDeleted: 0 };
-  let different = 0;
+  const back = generation?.readBack();
+  const wanted = back ? comparable({ entries: () => back.entries }) : source;
   const names = comparable({ entries: (some) => present.keys(some) });
-  const states = [source, names, ...(generation ? [comparable(generation)] : [])];
-  const visit = (_key: Bytes, [wanted, now, built]: Parameters<Parameters<typeof walkTogether>[2]>[1]) => {
-    if (!wanted && now) effect.entriesDeleted++;
-    if (wanted && ++effect.entriesRestored % TELL_EVERY === 0) tell();
-    if (generation && (wanted || built) && differenceOf(wanted, built) !== 'same') different++;
+  const visit: Visit = (_key, [restored]) => {
+    if (!restored) effect.entriesDeleted++;
+    else if (++effect.entriesRestored % TELL_EVERY === 0) tell();
   };
-  await walkTogether(states, scopes, visit, tell);
-  if (different === 0) return effect;
-  throw new LlmspellError('RESTORE_FAILED', `${different} entries did not come out as they are in the backup.`);
+  await walkTogether([wanted, names], scopes, visit, tell);
+  if (!back || back.isExact()) return effect;
+  throw new LlmspellError(
+    'RESTORE_FAILED',
+    'What was written beside the state did not come back as it is in the backup.',
+    {
+      hint: 'Nothing has been changed. Look at the disk with `llmspell state check`, then try again.',
+    },
+  );
 }
+
+type Visit = Parameters<typeof walkTogether>[2];

@@ -1,6 +1,5 @@
 import { scopeFilter } from '../backup/chain-state.js';
 import { comparable, compareStates } from '../backup/compare.js';
-import type { RawWrite } from '../backup/overlay.js';
 import { LlmspellError } from '../errors.js';
 import { decodeKey, encodeKey } from '../state/key.js';
 import type {
@@ -9,6 +8,7 @@ import type {
   GenerationWriter,
   HistoryRecord,
   LiveSnapshot,
+  RawWrite,
   StateStore,
 } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';

@@ -89,13 +89,26 @@ export class RecoveryOrchestrator {
     return await abortable('The restore', options.signal, async () => {
       const point = await this.#rollbackPoint(target);
       if (point && into === this.#store && isPlain(options)) return finish(await this.#rollBack(point, options));
-      const run = await this.#prepare(point ? { seq: point.seq } : target, options, into);
+      const report = reporter('restore', options);
+      report({ phase: 'prepare', message: 'Planning' });
+      const plan = await this.plan(point ? { seq: point.seq } : target);
       try {
-        return finish(await this.#run(run));
-      } finally {
-        await run.source.close();
+        return finish(await this.#follow(plan, options, into, report));
+      } catch (error) {
+        // Found on the way: whoever is told is told all that is wrong with the chain.
+        if (isDamage(error) && options.verify !== false) await this.#validate(plan, options, report);
+        throw error;
       }
     });
+  }
+
+  async #follow(plan: RecoveryPlan, options: RestoreOptions, into: StateStore, report: Report): Promise<Outcome> {
+    const run = await this.#prepare(plan, options, into, report);
+    try {
+      return await this.#run(run);
+    } finally {
+      await run.source.close();
+    }
   }
 
   /**
@@ -131,17 +144,18 @@ export class RecoveryOrchestrator {
     }
   }
 
-  async #prepare(target: RecoveryTarget, options: RestoreOptions, store: StateStore): Promise<Run> {
-    const report = reporter('restore', options);
-    report({ phase: 'prepare', message: 'Planning' });
-    const found = await this.plan(target);
-    if (options.verify !== false) await this.#validate(found, options, report);
+  async #prepare(found: RecoveryPlan, options: RestoreOptions, store: StateStore, report: Report): Promise<Run> {
+    report({ phase: 'validate', message: 'Every byte of each archive is checked' });
+    if (options.verify !== false && !isReadWhole(options)) await this.#validate(found, options, report);
     const { plan, source } = await this.#open(found, options);
     const moment = { ...source.position, ...plan.target };
     return { store, plan: { ...plan, target: moment }, moment, source, options, report };
   }
 
-  /** Reads every byte of the chain: a damaged archive in it refuses the restore. */
+  /**
+   * Reads every byte of the chain: a damaged archive in it refuses the restore. Where all of it is going to be read anyway, that is done on the
+   * way, and nothing is swapped before the last byte has been found sound; only what is wrong is then told from here.
+   */
   async #validate({ chain }: RecoveryPlan, options: RestoreOptions, report: Report): Promise<void> {
     const head = chain.at(-1);
     if (!head) return;
@@ -159,12 +173,13 @@ export class RecoveryOrchestrator {
     });
   }
 
-  async #open(plan: RecoveryPlan, { signal }: RestoreOptions): Promise<{ plan: RecoveryPlan; source: RecoverySource }> {
+  async #open(plan: RecoveryPlan, options: RestoreOptions): Promise<{ plan: RecoveryPlan; source: RecoverySource }> {
+    const { signal, verify = true } = options;
     if (plan.history) return { plan, source: historySource(await this.#store.at(plan.history.toSeq)) };
     const { seq, timeMs } = plan.target;
     const until = seq === undefined ? { timeMs: timeMs! } : { seq };
     try {
-      return { plan, source: await this.#backups.openState(plan.chain, until, signal ? { signal } : {}) };
+      return { plan, source: await this.#backups.openState(plan.chain, until, { ...(signal && { signal }), verify }) };
     } catch (error) {
       // Only reading it showed that the archive does not lead there; the history may.
       const isElsewhere = error instanceof LlmspellError && error.code === 'HISTORY_UNREACHABLE';
@@ -207,7 +222,7 @@ export class RecoveryOrchestrator {
     const generation = await store.newGeneration();
     try {
       await fill(buildOf(run), generation);
-      const effect = await this.#compare(run, options.verify === false ? undefined : generation);
+      const effect = await this.#compare(run, generation);
       const isWhole = !options.scopes && !options.preserveUntracked;
       const activated = await (isWhole ? this.#swapWhole(run, generation) : this.#swapMerged(run, generation));
       return { effect, activated };
@@ -281,6 +296,11 @@ export class RecoveryOrchestrator {
   }
 }
 
+/** Whether every archive of the chain is read from its beginning to its end. */
+const isReadWhole = ({ dryRun, scopes }: RestoreOptions): boolean => !dryRun && !scopes;
+
+const isDamage = (error: unknown): boolean => error instanceof LlmspellError && error.code === 'BACKUP_DAMAGED';
+
 /** Whether the whole state is to become the old one. */
 const isPlain = ({ dryRun, scopes, preserveUntracked }: RestoreOptions): boolean =>
   !dryRun && !scopes && !preserveUntracked;
@@ -294,6 +314,6 @@ function describe({ plan, moment }: Run): string {
 function buildOf({ plan, source, options, report }: Run): Build {
   const { scopes, signal } = options;
   const isCounted = plan.chain.length > 0 && !scopes;
-  const writeCount = isCounted ? plan.chain.reduce((sum, { recordCount }) => sum + recordCount, 0) : undefined;
-  return { source, writeCount, scopes, report, signal };
+  const mostEntries = isCounted ? plan.chain.reduce((sum, { recordCount }) => sum + recordCount, 0) : undefined;
+  return { source, mostEntries, scopes, report, signal };
 }

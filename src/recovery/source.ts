@@ -1,13 +1,12 @@
 import { type ComparableState, comparable } from '../backup/compare.js';
-import type { RawWrite } from '../backup/overlay.js';
-import type { Position, StateSnapshot } from '../state/types.js';
+import type { Position, RawEntry, StateSnapshot } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
 
 /** The state to go back to, wherever it is read from. */
 export interface RecoverySource extends ComparableState {
   readonly position: Position;
-  /** Applied one after the other they make the state, or those scopes of it. */
-  writes(scopes?: readonly Bytes[]): AsyncIterable<readonly RawWrite[]>;
+  /** All of it, or some scopes, in byte order of the keys. */
+  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
 }
 
 /** A past moment that the state's own history still has. */
@@ -16,6 +15,6 @@ export function historySource(past: StateSnapshot): RecoverySource {
   return {
     ...comparable(past),
     position: { storeId, seq, timeMs },
-    writes: (scopes) => past.entries(scopes),
+    entries: (scopes) => past.entries(scopes),
   };
 }

@@ -1,7 +1,7 @@
 import { type Bytes, compareBytes } from '../util/bytes.js';
 import type { BackendView, KeyRange } from './backend.js';
 import { decodeKey, encodeKey, prefixEnd, scopePrefix } from './key.js';
-import { concat, PREFIX_BYTES, readError, unsealEntry } from './layout.js';
+import { concat, rawOf, readError, unsealEntry } from './layout.js';
 import type { ListOptions, RawEntry, StoredValue } from './types.js';
 
 export interface SealedEntry extends RawEntry {
@@ -33,8 +33,10 @@ export function entriesUnder(view: BackendView, prefix: Bytes): EntrySource {
     iterate: async function* (range) {
       for await (const page of view.iterate(under(prefix, range)))
         yield page.map(([stored, sealed]): SealedEntry => {
-          const key = stored.subarray(PREFIX_BYTES);
-          return range.keysOnly ? { key, value: sealed, seq: 0 } : { key, ...unsealEntry(key, sealed) };
+          const key = rawOf(stored);
+          if (range.keysOnly) return { key, value: sealed, seq: 0 };
+          const { value, seq } = unsealEntry(key, sealed);
+          return { key, value, seq };
         });
     },
   };

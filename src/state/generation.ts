@@ -1,11 +1,20 @@
 import { LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
-import type { BackendOperation, Segment, StateBackend } from './backend.js';
+import type { Segment, StateBackend } from './backend.js';
 import { allEntries, entriesUnder } from './entries.js';
 import { SegmentBuilder } from './history.js';
 import { scopePrefix } from './key.js';
-import { concat, generationPrefix, seal } from './layout.js';
-import type { ActivatedGeneration, Change, GenerationOrigin, GenerationWriter, RawEntry } from './types.js';
+import { allOf, generationPrefix, rawOf, sealedChecksum, unsealEntry } from './layout.js';
+import { Checksums, sealPage } from './sealed-page.js';
+import type {
+  ActivatedGeneration,
+  Change,
+  GenerationOrigin,
+  GenerationWriter,
+  RawEntry,
+  RawWrite,
+  ReadBack,
+} from './types.js';
 
 /** Changes that a swap records are cut into segments of about this size. */
 const SEGMENT_BYTES = 4 << 20;
@@ -22,6 +31,7 @@ export class BackendGeneration implements GenerationWriter {
   readonly #number: number;
   readonly #prefix: Bytes;
   readonly #host: GenerationHost;
+  readonly #written = new Checksums();
   #isOver = false;
 
   constructor(backend: StateBackend, number: number, host: GenerationHost) {
@@ -31,13 +41,35 @@ export class BackendGeneration implements GenerationWriter {
     this.#host = host;
   }
 
-  async write(entries: readonly { key: Bytes; value: Bytes | null }[]): Promise<void> {
+  async write(entries: readonly RawWrite[]): Promise<void> {
     this.#assertOpen();
-    const operations = entries.map(({ key: raw, value }): BackendOperation => {
-      const key = concat(this.#prefix, raw);
-      return value === null ? { type: 'del', key } : { type: 'put', key, value: seal(raw, 0, value) };
-    });
-    if (operations.length > 0) await this.#backend.commit({ operations }, { sync: false });
+    if (entries.length === 0) return;
+    const operations = sealPage(this.#prefix, entries, this.#written);
+    await this.#backend.commit({ operations }, { sync: false });
+  }
+
+  readBack(): ReadBack {
+    this.#assertOpen();
+    const found = new Checksums();
+    return { entries: this.#readBack(found), isExact: () => found.equals(this.#written) };
+  }
+
+  /** Of a snapshot: a backend may read that on another thread. */
+  async *#readBack(found: Checksums): AsyncIterable<readonly RawEntry[]> {
+    const view = await this.#backend.snapshot();
+    try {
+      for await (const page of view.iterate(allOf(this.#prefix))) {
+        const entries = page.map(([stored, sealed]): RawEntry => {
+          const key = rawOf(stored);
+          const { value } = unsealEntry(key, sealed);
+          return { key, value };
+        });
+        found.add(page.map(([, sealed]) => sealedChecksum(sealed)));
+        yield entries;
+      }
+    } finally {
+      await view.close();
+    }
   }
 
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {

@@ -33,6 +33,9 @@ export function decodeKey(raw: Bytes): { scope: Bytes; key: Bytes } | undefined 
   return { scope: unescapeScope(raw.subarray(0, end)), key: raw.subarray(end + 2) };
 }
 
+/** Whether {@link decodeKey} can take it apart. */
+export const isRawKey = (raw: Bytes): boolean => terminator(raw) >= 0;
+
 /** The smallest byte string above all that begin with `prefix`, or undefined where there is none (all 0xFF). */
 export function prefixEnd(prefix: Bytes): Bytes | undefined {
   let length = prefix.length;

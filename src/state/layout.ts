@@ -46,6 +46,10 @@ function numbered(table: number, number: number): Bytes {
   return prefix;
 }
 
+/** The raw key of a stored entry. */
+export const rawOf = (stored: Bytes): Bytes =>
+  new Uint8Array(stored.buffer, stored.byteOffset + PREFIX_BYTES, stored.length - PREFIX_BYTES);
+
 /** Everything that a generation or a floor holds. */
 export function allOf(prefix: Bytes): KeyBounds {
   const end = Buffer.from(prefix);
@@ -72,13 +76,26 @@ export function seal(name: Bytes, seq: number, content: Bytes): Bytes {
 export function unseal(name: Bytes, sealed: Bytes): StoredValue | undefined {
   const end = sealed.length - CRC_BYTES;
   if (end < SEQ_BYTES) return undefined;
-  const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
-  if (view.getUint32(end) !== crc32(sealed.subarray(0, end), crc32(name))) return undefined;
-  return { seq: view.getUint16(0) * 2 ** 32 + view.getUint32(2), value: sealedContent(sealed) };
+  if (sealedChecksum(sealed) !== checksumOf(name, sealed, end)) return undefined;
+  return { seq: uint32At(sealed, 0) * 2 ** 16 + sealed[4]! * 2 ** 8 + sealed[5]!, value: sealedContent(sealed) };
 }
 
+/** The checksum that a sealed value carries. */
+export const sealedChecksum = (sealed: Bytes): number => uint32At(sealed, sealed.length - CRC_BYTES);
+
+/** Where name and value lie side by side, as in a scanned page, one checksum goes over both. */
+function checksumOf(name: Bytes, sealed: Bytes, end: number): number {
+  const isJoined = name.buffer === sealed.buffer && name.byteOffset + name.length === sealed.byteOffset;
+  if (isJoined) return crc32(new Uint8Array(name.buffer, name.byteOffset, name.length + end));
+  return crc32(sealed.subarray(0, end), crc32(name));
+}
+
+const uint32At = (bytes: Bytes, at: number): number =>
+  bytes[at]! * 2 ** 24 + ((bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!);
+
 /** Without looking at the checksum: for what has never left this process. */
-export const sealedContent = (sealed: Bytes): Bytes => sealed.subarray(SEQ_BYTES, sealed.length - CRC_BYTES);
+export const sealedContent = (sealed: Bytes): Bytes =>
+  new Uint8Array(sealed.buffer, sealed.byteOffset + SEQ_BYTES, sealed.length - SEAL_BYTES);
 
 /** {@link unseal} of an entry; throws `STATE_DAMAGED` naming scope and key where the checksum does not fit. */
 export function unsealEntry(raw: Bytes, sealed: Bytes): StoredValue {

@@ -82,12 +82,20 @@ export interface LiveSnapshot extends StateSnapshot {
   changesSince(seq: number): AsyncIterable<readonly HistoryRecord[]>;
 }
 
+/** What builds a state up: a value under a raw key, or null for none. */
+export interface RawWrite {
+  key: Bytes;
+  value: Bytes | null;
+}
+
 /** A state under construction beside the live one, invisible until `activate`. */
 export interface GenerationWriter {
   /** Later puts of a key replace earlier ones; `value: null` removes. Not yet durable. */
-  write(entries: readonly { key: Bytes; value: Bytes | null }[]): Promise<void>;
+  write(entries: readonly RawWrite[]): Promise<void>;
   /** What has been written so far, in byte order, read back from the backend with its checksums verified. */
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  /** All that has been written so far, as `entries`, to be compared with what was handed to `write`. */
+  readBack(): ReadBack;
   /**
    * Makes it the state, in one atomic synced commit, and records it in history. Writes that were accepted before it are in the old
    * generation; those after it go to the new one. The old generation stays as a rollback point.
@@ -96,6 +104,16 @@ export interface GenerationWriter {
   activate(origin: GenerationOrigin): Promise<ActivatedGeneration>;
   /** Throws it away. Idempotent; after `activate` it does nothing. */
   discard(): Promise<void>;
+}
+
+/** A generation on the way back. */
+export interface ReadBack {
+  entries: AsyncIterable<readonly RawEntry[]>;
+  /**
+   * After the last page: whether these are exactly the entries that were handed to `write`, in the same order: by the CRC-32 of each, taken
+   * from the bytes before they were written and from those that were read. False also where keys were written out of order or more than once.
+   */
+  isExact(): boolean;
 }
 
 export interface GenerationOrigin {

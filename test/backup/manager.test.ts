@@ -12,7 +12,7 @@ const incremental = (bench: Bench) => bench.backups.create({ incremental: true }
 async function stateOf({ backups }: Bench, id: string): Promise<Record<string, string>> {
   const state = await backups.openState(await backups.chain(id));
   const store = await BACKENDS.memory();
-  for await (const page of state.writes()) {
+  for await (const page of state.entries()) {
     for (const { key, value } of page) {
       const [scope, name] = Buffer.from(key).toString().split('\0\x01');
       await set(store, `${scope}/${name}`, value && Buffer.from(value).toString());

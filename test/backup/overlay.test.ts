@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { newestInWindows, overlaid, type RawWrite, SplitPages } from '../../src/backup/overlay.js';
+import { newestInWindows, overlaid, SplitPages } from '../../src/backup/overlay.js';
+import type { RawWrite } from '../../src/state/types.js';
 import { utf8 } from '../../src/util/bytes.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();

@@ -3,9 +3,13 @@ import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/backup/types.js';
 import { CODECS } from '../../src/config/compression-levels.js';
 import { RecoveryOrchestrator } from '../../src/recovery/orchestrator.js';
+import { createMemoryBackend } from '../../src/state/backends/memory.js';
+import { PREFIX_BYTES, seal } from '../../src/state/layout.js';
+import { openStore } from '../../src/state/store.js';
 import { utf8 } from '../../src/util/bytes.js';
 import { archivePath, BACKENDS, type Bench, contentOf, flip, newBench, set } from '../backup/harness.js';
 
+const name = (key: Uint8Array) => Buffer.from(key).toString('latin1');
 const recoveryOf = ({ store, backups, clock }: Bench) => new RecoveryOrchestrator({ store, backups, clock });
 
 /** Three states with a backup of each: full, incremental, incremental. */
@@ -192,6 +196,24 @@ describe('a restore that cannot be leaves the state as it was', () => {
       const restore = recovery.restore({ backupId: first!.id }, { signal: controller.signal, onProgress });
       await refusal(bench, restore, { code: 'ABORTED' });
     }
+  });
+
+  test.each(['changed', 'lost'] as const)('where an entry is %s on its way to the disk', async (how) => {
+    const backend = createMemoryBackend();
+    const bench = await newBench({ store: await openStore(backend) });
+    const [first] = await threeBackups(bench);
+    const commit = backend.commit.bind(backend);
+    backend.commit = async (batch, options) => {
+      const at = batch.segments?.length ? -1 : batch.operations.findIndex(({ key }) => name(key).endsWith('\0\x01123'));
+      const { key } = batch.operations[at] ?? {};
+      if (!key) return await commit(batch, options);
+      // Its checksum fits: only the comparison with the backup can tell.
+      const value = seal(key.subarray(PREFIX_BYTES), 0, utf8('forged'));
+      const other = how === 'lost' ? [] : [{ type: 'put' as const, key, value }];
+      await commit({ ...batch, operations: batch.operations.toSpliced(at, 1, ...other) }, options);
+    };
+    for (const verify of [true, false])
+      await refusal(bench, recoveryOf(bench).restore({ backupId: first!.id }, { verify }), { code: 'RESTORE_FAILED' });
   });
 
   test('in a dry run, which tells what would happen', async () => {

@@ -131,8 +131,13 @@ class LevelView implements BackendView {
     if (limit !== undefined) range.limit = limit;
     if (reverse) range.reverse = true;
     if (keysOnly) range.keysOnly = true;
-    for await (const page of this.pages(range))
-      yield page.map(([key, value]): BackendEntry => [ownKey(key), value ?? NO_BYTES]);
+    for await (const page of this.pages(range)) {
+      for (const entry of page) {
+        entry[0] = ownKey(entry[0]);
+        entry[1] ??= NO_BYTES;
+      }
+      yield page;
+    }
   }
 
   async *changesSince(seq: number): AsyncIterable<Segment> {
