@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { declareBackup } from './declare/backup.js';
 import { declareCompletion } from './declare/completion.js';
 import { declareConfig } from './declare/config.js';
+import { declareEditors } from './declare/editors.js';
 import { declareScripts } from './declare/scripts.js';
 import { declareState } from './declare/state.js';
 import { type Invocation, usageError } from './define.js';
@@ -24,6 +25,7 @@ export function createProgram(invocation: Invocation): Command {
   declareState(program, invocation);
   declareBackup(program, invocation);
   declareConfig(program, invocation);
+  declareEditors(program, invocation);
   declareCompletion(program, invocation);
   return program;
 }

@@ -108,6 +108,7 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('state clear', '--yes');
   await run('config show');
   await run('config check');
+  await run('types');
   const failed = await cli.run(['state', 'get', '--json', 'global', 'gone']);
   found.set('any command that fails', [JSON.parse(failed.stdout)]);
   return found;
