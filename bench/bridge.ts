@@ -81,7 +81,7 @@ async function stock(): Promise<Runner> {
 }
 
 async function ours(): Promise<Runner> {
-  const vm = await createVm([]);
+  const vm = createVm([]);
   vm.maxMemoryBytes = LIMITS.memoryBytes;
   vm.setUp((L) => {
     vm.lua.luaL_openlibs(L);

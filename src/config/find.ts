@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 export interface Search {
@@ -22,12 +23,15 @@ export async function findConfig({ path, cwd, env }: Search): Promise<Found | un
   if (named !== undefined) return { file: resolve(cwd, named), defaultDirectory: cwd };
   const project = findUpward(resolve(cwd));
   if (project) return { file: project, defaultDirectory: dirname(project) };
-  const file = await userConfigFile();
+  const file = await userConfigFile(env);
   return existsSync(file) ? { file, defaultDirectory: cwd } : undefined;
 }
 
 /** `config.toml` in the user's configuration directory, as the platform has it. */
-async function userConfigFile(): Promise<string> {
+async function userConfigFile(env: Search['env']): Promise<string> {
+  // Every start comes by here: the package that knows all platforms takes longer to load than everything else in this file.
+  if (process.platform === 'linux')
+    return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'llmspell', 'config.toml');
   const { default: envPaths } = await import('env-paths');
   return join(envPaths('llmspell', { suffix: '' }).config, 'config.toml');
 }

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { OutputReader, type OutputStream } from '../channel/output.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 
@@ -46,9 +45,7 @@ export class OutputPump {
    */
   async finish(): Promise<void> {
     clearInterval(this.#timer);
-    const finished = new AbortController();
-    await Promise.race([this.#rest(), this.#patience(finished.signal)]);
-    finished.abort();
+    await this.#restOrPatience();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -56,13 +53,19 @@ export class OutputPump {
     for (; this.#running !== undefined || this.#ring.pending > 0; await this.#running) this.pump();
   }
 
-  /** Resolves when nothing has been taken for a while. */
-  async #patience(finished: AbortSignal): Promise<void> {
-    for (let before = -1; before !== this.#ring.pending; ) {
+  /** Resolves when all is written, or nothing has been taken for a while. */
+  async #restOrPatience(): Promise<void> {
+    let before = this.#ring.pending;
+    let giveUp!: () => void;
+    const overdue = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const timer = setInterval(() => {
+      if (before === this.#ring.pending) giveUp();
       before = this.#ring.pending;
-      await setTimeout(PATIENCE_MS, undefined, { signal: finished }).catch(() => undefined);
-      if (finished.aborted) return;
-    }
+    }, PATIENCE_MS);
+    await Promise.race([this.#rest(), overdue]);
+    clearInterval(timer);
   }
 
   async #drain(): Promise<void> {

@@ -1,6 +1,5 @@
 import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
 import type { MachineSettings, ScriptFailure } from '../channel/start.js';
 import { errnoOf, LlmspellError } from '../errors.js';
@@ -94,7 +93,7 @@ export class ScriptHost {
   }
 
   async #start(run: ScriptRun, source: Bytes): Promise<ScriptResult> {
-    const startedAt = performance.now();
+    const startedAt = process.hrtime.bigint();
     const thread = this.#takeThread(run);
     this.#threads.add(thread);
     try {
@@ -115,7 +114,7 @@ export class ScriptHost {
           ...(run.session && { session: run.session }),
         },
       );
-      return { ...report, durationMs: performance.now() - startedAt };
+      return { ...report, durationMs: Number(process.hrtime.bigint() - startedAt) / 1e6 };
     } finally {
       this.#threads.delete(thread);
       this.#warmUp();

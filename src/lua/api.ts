@@ -15,9 +15,13 @@ export interface LuaApi {
   realloc(block: Pointer, size: number): Pointer;
   free(block: Pointer): void;
   fflush(file: Pointer): number;
+  __wasm_call_ctors(): void;
+  emscripten_stack_init(): void;
   /** Where the C stack ends now; it grows downwards from its base. */
   stackSave(): Pointer;
   emscripten_stack_get_base(): Pointer;
+  stackRestore(stack: Pointer): void;
+  setThrew(threw: number, value: number): void;
 
   luaL_newstate(): Pointer;
   luaL_openlibs(L: Pointer): void;

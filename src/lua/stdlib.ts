@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { SystemPort } from '../channel/system.js';
 import { TYPE } from './api.js';
@@ -143,7 +142,7 @@ const tmpname =
   (vm: LuaVm, fs: HostFs): HostFunction =>
   (L) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const name = `/tmp/lua_${randomBytes(6).toString('base64url')}`;
+      const name = `/tmp/lua_${process.getBuiltinModule('node:crypto').randomBytes(6).toString('base64url')}`;
       try {
         fs.access.open(Buffer.from(name), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600).close();
         vm.pushText(L, name);

@@ -46,7 +46,7 @@ const MASK_COUNT = 8;
 const KEPT_BUFFER_BYTES = 16 * 1024;
 
 /**
- * One Lua machine in its own wasm instance and memory; wasmoon serves as the loader and nothing else of it is used. All host functions are
+ * One Lua machine in its own wasm instance and memory; the module is wasmoon's, and nothing else of wasmoon is used. All host functions are
  * plain C functions in the function table, registered in the same order on every start, and the machine holds nothing else of
  * the host: that is why its memory can be copied out at a yield and continued in another process.
  */
@@ -73,9 +73,11 @@ export class LuaVm {
     this.refresh();
   }
 
-  /** Makes the Lua state. */
+  /** Starts the C library and makes the Lua state. */
   start(): void {
     const { lua } = this;
+    lua.emscripten_stack_init();
+    lua.__wasm_call_ctors();
     this.scratch = lua.malloc(SCRATCH_BYTES);
     this.L = lua.luaL_newstate();
     this.#trampoline = this.register((L) => this.#body(L));

@@ -1,13 +1,11 @@
 import { parentPort } from 'node:worker_threads';
 import type { RunRequest, WorkerStart } from '../channel/start.js';
-import { compileModule } from '../lua/module.js';
-import type { Machine } from './machine.js';
+import { luaModule } from '../lua/module.js';
+import { type Machine, prepare } from './machine.js';
 
-// The worker's start: loads what every machine needs, builds the machine it is told to, then waits for the one script that it will run. A
-// worker that is kept warm waits here. The module is compiled on other threads while the rest is loaded.
-void compileModule();
-const { loadLoader, prepare } = await import('./machine.js');
-loadLoader();
+// The worker's start: makes what every machine needs, builds the machine it is told to, then waits for the one script that it will run. A
+// worker that is kept warm waits here.
+luaModule();
 
 const host = parentPort!;
 host.once('message', (start: WorkerStart) => {

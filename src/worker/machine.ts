@@ -7,7 +7,6 @@ import { RingWriter } from '../channel/ring.js';
 import type { RunReport, RunRequest, SandboxSettings, ScriptFailure, WorkerStart } from '../channel/start.js';
 import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
-import { calendar } from '../lua/calendar.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
 import { type FileAccess, noFiles, wholeFileSystem } from '../lua/file-access.js';
 import { StdinFile } from '../lua/files.js';
@@ -21,8 +20,6 @@ import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 import { utf8 } from '../util/bytes.js';
 import type { Session } from './session.js';
-
-export { loadLoader } from '../lua/loader.js';
 
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */
@@ -45,7 +42,7 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   });
   const streams = { stdin, stdout, stderr: new OutputFile(output, 2, budget, 'always') };
   const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
-  const vm = await createVm([fs.patch, calendar]);
+  const vm = createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   const { console } = start.settings;
   const session = console && new (await import('./session.js')).Session(vm, { settings: console, caller, ...streams });

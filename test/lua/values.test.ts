@@ -11,7 +11,7 @@ import { luaValue, SAME } from './support/lua-values.js';
 async function machine(
   maxValueDepth = 100,
 ): Promise<{ vm: LuaVm; stored: () => Uint8Array; store: (bytes: Uint8Array) => void }> {
-  const vm = await createVm([]);
+  const vm = createVm([]);
   let stored = new Uint8Array();
   const port = {
     get: () => stored,

@@ -31,7 +31,7 @@ function run(vm: LuaVm, source: string): number {
 }
 
 async function machine(...patches: ImportPatch[]): Promise<LuaVm> {
-  const vm = await createVm(patches);
+  const vm = createVm(patches);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   return vm;
 }

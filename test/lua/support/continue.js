@@ -38,7 +38,7 @@ async function machine() {
     close: () => undefined,
   };
   const fs = new HostFs(wholeFileSystem, { stdin: silent, stdout: silent, stderr: silent }, {});
-  const vm = await createVm([fs.patch]);
+  const vm = createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   installStdlib(vm, fs, { level: 'full', processes: null });
   vm.setUp((L) => {

@@ -27,7 +27,7 @@ export async function runLua(source: string, options: MachineOptions = {}): Prom
   const input = [Buffer.from(options.stdin ?? '', 'latin1')];
   const stdin = new InputFile(() => input.pop() ?? new Uint8Array());
   const fs = new HostFs(options.access ?? wholeFileSystem, { stdin, stdout, stderr }, options.environment ?? {});
-  const vm = await createVm([fs.patch]);
+  const vm = createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
   options.install?.(vm, fs);
   const outcome = (error: string | undefined, exitCode: number): Outcome => {
