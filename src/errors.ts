@@ -91,6 +91,8 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 
+export const ERROR_CODES = Object.keys(CODES) as ErrorCode[];
+
 export interface ErrorDetails {
   /** What to do next, where it is better than the code's own hint. */
   hint?: string;

@@ -69,12 +69,12 @@ function reach({ start_ms, restore }: Bucket, at: (timeMs: number) => number, bu
   return `<rect class="from-${restore.from}" x="${n(x)}" y="${REACH.top}" width="${n(end - x)}" height="${REACH.height}"/>`;
 }
 
-function axis({ from_ms, to_ms }: TimelineDocument, at: (timeMs: number) => number): string[] {
+function axis({ from_ms, to_ms, bucket_ms }: TimelineDocument, at: (timeMs: number) => number): string[] {
   return Array.from({ length: TICKS + 1 }, (_, i) => {
     const timeMs = from_ms + ((to_ms - from_ms) * i) / TICKS;
     const anchor = i === 0 ? 'start' : i === TICKS ? 'end' : 'middle';
     // The page writes the time of where it is read; this is what stands there without its script.
-    return `<text class="time" data-short data-ms="${Math.round(timeMs)}" x="${n(at(timeMs))}" y="${AXIS}" text-anchor="${anchor}">${iso(timeMs)}</text>`;
+    return `<text class="time" data-short="" data-ms="${Math.round(timeMs)}" x="${n(at(timeMs))}" y="${AXIS}" text-anchor="${anchor}">${bucket_ms < 60_000 ? seconds(timeMs) : iso(timeMs)}</text>`;
   });
 }
 
@@ -103,6 +103,7 @@ function mark(placed: PlacedBackup, at: (timeMs: number) => number): string {
 
 export const changes = ({ sets, deletes }: Bucket): number => sets + deletes;
 export const iso = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ');
+const seconds = (timeMs: number): string => new Date(timeMs).toISOString().slice(11, 19);
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
