@@ -33,6 +33,12 @@ function vocabulary(random: () => number): string[] {
  * 200,000 of them are 87 MB.
  */
 export function realisticEntries(count: number, seed = 1): RawEntry[] {
+  const entry = entrySource(seed);
+  return Array.from({ length: count }, (_, i) => entry(i)).sort((x, y) => compareBytes(x.key, y.key));
+}
+
+/** Makes the same entries one by one, for more of them than memory holds. Asked for entry i again, it has the same key and another value. */
+export function entrySource(seed = 1): (i: number) => RawEntry {
   const random = randomSource(seed);
   const words = vocabulary(random);
   // Few words are frequent and most are rare, as in a language.
@@ -52,9 +58,8 @@ export function realisticEntries(count: number, seed = 1): RawEntry[] {
     content: sentence(20 + Math.floor(random() * 35)),
     meta: { model: `model-${Math.floor(random() * 5)}`, session: hex(12), attempt: Math.floor(random() * 3) },
   });
-  const entry = (i: number): RawEntry => ({
+  return (i) => ({
     key: encodeKey(utf8(`agent_${i % 50}`), utf8(`conversation:${String(i).padStart(8, '0')}`)),
     value: new Uint8Array(packr.pack(document(i))),
   });
-  return Array.from({ length: count }, (_, i) => entry(i)).sort((x, y) => compareBytes(x.key, y.key));
 }

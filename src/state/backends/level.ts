@@ -13,6 +13,7 @@ import type {
   Segment,
   StateBackend,
 } from '../backend.js';
+import { type LevelBatch, LevelBatches } from './level-batches.js';
 import { isLocked, levelError, lockedError } from './level-errors.js';
 import { checkFiles, damagedLog, hasDroppedRecords, logBytes, newestLog } from './level-files.js';
 import { type Holder, readHolder, writeHolder } from './level-holder.js';
@@ -192,6 +193,7 @@ class LevelBackend extends LevelView implements StateBackend {
   readonly #cacheBytes: number;
   readonly #isSalvage: boolean;
   #open: Database | undefined;
+  #batches: LevelBatches | undefined;
   /** From the call of `close` on nothing new is begun; what was begun before is waited for. */
   #isClosing = false;
   #scanner: LevelScanner | undefined;
@@ -246,6 +248,7 @@ class LevelBackend extends LevelView implements StateBackend {
     });
     await database.open();
     this.#open = database;
+    this.#batches = new LevelBatches(database);
     if (isNew) await database.put(FORMAT_KEY, formatMark(0), { sync: true });
     if (!this.#isSalvage) await this.#checkContent(holder);
     await writeHolder(this.directory);
@@ -294,6 +297,7 @@ class LevelBackend extends LevelView implements StateBackend {
     this.#scanner = undefined;
     const database = this.#open;
     this.#open = undefined;
+    this.#batches = undefined;
     if (database !== undefined) await this.guard(() => database.close());
     if (isClean) await writeHolder(this.directory, { closedAtCommit: this.#commits });
     if (this.#registered !== undefined) openDirectories.delete(this.#registered);
@@ -307,7 +311,7 @@ class LevelBackend extends LevelView implements StateBackend {
     if (!this.#isSound || this.#failure !== undefined) return false;
     this.#isSound = false;
     if (this.#unsyncedFromLog !== undefined)
-      await this.#write(this.#open!.batch().put(FORMAT_KEY, formatMark(this.#commits)), true);
+      await this.#write(this.#batches!.take().put(FORMAT_KEY, formatMark(this.#commits)), true);
     // Once here instead of at every open until then: an open takes as long as the log is.
     if ((await logBytes(this.directory)) > LONG_LOG_BYTES) await this.#emptyWriteBuffer();
     return true;
@@ -327,7 +331,7 @@ class LevelBackend extends LevelView implements StateBackend {
   }
 
   async commit({ operations, segments = [] }: Batch, { sync }: { sync: boolean }): Promise<void> {
-    const batch = this.database.batch();
+    const batch = this.#batch();
     // Bulk that nothing points to yet is not counted: a mark in each of its tables would make them all overlap, and LevelDB merge
     // again and again what lies in order as it is.
     if (sync || segments.length > 0) {
@@ -342,7 +346,12 @@ class LevelBackend extends LevelView implements StateBackend {
     await this.#inLine(() => this.#write(batch, sync));
   }
 
-  async #write(batch: ReturnType<Database['batch']>, sync: boolean): Promise<void> {
+  #batch(): LevelBatch {
+    if (this.#batches === undefined || this.#isClosing) throw closed(this.directory);
+    return this.#batches.take();
+  }
+
+  async #write(batch: LevelBatch, sync: boolean): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       if (!sync) this.#unsyncedFromLog ??= await newestLog(this.directory);
@@ -362,7 +371,7 @@ class LevelBackend extends LevelView implements StateBackend {
     const from = this.#unsyncedFromLog;
     if (from === undefined) return;
     const isOneLog = from === (await newestLog(this.directory));
-    if (isOneLog) await this.#open!.batch().del(NO_KEY).write({ sync: true });
+    if (isOneLog) await this.#batches!.take().del(NO_KEY).write({ sync: true });
     // Tables are made in the order of the logs; syncing the newer log first would leave a gap.
     if (from !== (await newestLog(this.directory))) await this.#emptyWriteBuffer();
     this.#unsyncedFromLog = undefined;
@@ -406,7 +415,7 @@ class LevelBackend extends LevelView implements StateBackend {
   /** In batches that take turns with other commits, so that writers are not held up. */
   async #delete(range: KeyRange, each: (key: Bytes) => void): Promise<void> {
     for await (const page of this.pages(range)) {
-      const batch = this.database.batch();
+      const batch = this.#batch();
       for (const [key] of page) {
         each(key);
         batch.del(key);
