@@ -11,8 +11,12 @@ export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Pro
 const NOBODY_READS: (string | undefined)[] = ['EPIPE', 'ERR_STREAM_DESTROYED'];
 /** How long printed text may wait when the script does not ask for it to be written. */
 const TICK_MS = 20;
-/** How long a script that was ended waits for a reader that takes nothing. */
-const PATIENCE_MS = 1000;
+/** How long a reader may take over what it was given, where the script was ended. */
+const PATIENCE_MS = 250;
+/** The least that it is given after the end: a script must end within 100 ms of its time limit although nobody reads what it printed. */
+const LEAST_PATIENCE_MS = 50;
+/** How long the pump may go on without letting this thread do anything else. */
+const TURN_MS = 10;
 
 /** Carries a script's output from the shared ring to a sink, while the script runs and after it was ended. */
 export class OutputPump {
@@ -21,6 +25,8 @@ export class OutputPump {
   readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
   #failure: LlmspellError | undefined;
+  /** When the sink was last given something. */
+  #givenAt = 0;
 
   constructor(memory: SharedArrayBuffer, sink: OutputSink) {
     this.#ring = new OutputReader(memory);
@@ -38,8 +44,9 @@ export class OutputPump {
   }
 
   /**
-   * Writes the rest. Call it when the worker has ended. What a reader has not taken a second after it took anything is dropped: a script that was
-   * ended from outside must end although nobody reads what it printed. (One that ends by itself has waited for its output before.)
+   * Writes the rest. Call it when the worker has ended. What a reader does not take in a quarter of a second is dropped, and so is what it
+   * has refused for that long already: a script that was ended from outside must end although nobody reads what it printed. (One that ends
+   * by itself has waited for its output before.)
    *
    * @throws `SCRIPT_OUTPUT` where the sink failed; that nobody reads any more is no failure
    */
@@ -53,27 +60,36 @@ export class OutputPump {
     for (; this.#running !== undefined || this.#ring.pending > 0; await this.#running) this.pump();
   }
 
-  /** Resolves when all is written, or nothing has been taken for a while. */
+  /** Resolves when all is written, or when the sink has kept what it was given for too long. */
   async #restOrPatience(): Promise<void> {
-    let before = this.#ring.pending;
     let giveUp!: () => void;
     const overdue = new Promise<void>((resolve) => {
       giveUp = resolve;
     });
-    const timer = setInterval(() => {
-      if (before === this.#ring.pending) giveUp();
-      before = this.#ring.pending;
-    }, PATIENCE_MS);
+    let timer: NodeJS.Timeout | undefined;
+    const look = (givenBefore: number) => {
+      const given = this.#givenAt;
+      if (given === givenBefore) return giveUp();
+      const left = Math.max(given + PATIENCE_MS - performance.now(), LEAST_PATIENCE_MS);
+      timer = setTimeout(() => look(given), left);
+    };
+    look(-1);
     await Promise.race([this.#rest(), overdue]);
-    clearInterval(timer);
+    clearTimeout(timer);
   }
 
   async #drain(): Promise<void> {
     try {
+      let turn = performance.now();
       for (let part = this.#ring.next(); part !== undefined; part = this.#ring.next()) {
+        this.#givenAt = performance.now();
         const writing = this.#sink(part.stream, part.bytes);
         if (writing !== undefined) await writing;
         this.#ring.taken(part.bytes.length);
+        // A script may print as fast as a file takes it: timers, the time limit among them, must have their turn.
+        if (performance.now() - turn < TURN_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        turn = performance.now();
       }
     } catch (error) {
       if (!NOBODY_READS.includes(errnoOf(error))) this.#failure = outputError(error);

@@ -28,7 +28,7 @@ const change = fc.record({
   value: fc.oneof(
     fc.constant(null),
     bytes(1, 40),
-    fc.nat(300_000).map((n) => new Uint8Array(n + 1).fill(n)),
+    fc.nat(200_000).map((n) => new Uint8Array(n + 1).fill(n)),
   ),
 });
 
@@ -59,7 +59,7 @@ test('each change carries the time it was made', () => {
 test('what was taken stays as it is when its place is used again', () => {
   const { writer, reader } = ring(() => undefined);
   const put = (byte: number) =>
-    writer.put(Uint8Array.of(byte), Uint8Array.of(byte), new Uint8Array(500_000).fill(byte));
+    writer.put(Uint8Array.of(byte), Uint8Array.of(byte), new Uint8Array(200_000).fill(byte));
   put(1);
   const [first] = takeAll(reader);
   for (let byte = 2; byte < 20; byte++) {

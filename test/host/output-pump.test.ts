@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createOutputMemory } from '../../src/channel/output.js';
+import { createOutputMemory, OutputWriter } from '../../src/channel/output.js';
 import { OutputPump, type OutputSink } from '../../src/host/output-pump.js';
 
 const OUTPUT = new URL('../../dist/channel/output.js', import.meta.url).href;
@@ -102,6 +102,23 @@ describe('the output of a script', () => {
     );
     await once(worker, 'exit');
     await expect(pump.finish()).resolves.toBeUndefined();
+  });
+
+  it('leaves the thread its turn, however fast the script prints', async () => {
+    const memory = createOutputMemory();
+    const script = new OutputWriter(memory, () => undefined);
+    let timerFired = false;
+    let rounds = 0;
+    // Whenever something is taken there is more, as if the script were faster than the sink.
+    const pump = new OutputPump(memory, () => {
+      if (!timerFired && ++rounds < 1e6) script.write(1, Buffer.from('x'));
+    });
+    script.write(1, Buffer.from('x'));
+    setTimeout(() => {
+      timerFired = true;
+    }, 1);
+    await pump.finish();
+    expect(timerFired).toBe(true);
   });
 
   it('ends with what the sink threw', async () => {

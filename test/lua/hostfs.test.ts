@@ -83,6 +83,22 @@ describe('io on real files', () => {
     expect(file('big').length).toBe(1_288_895);
   });
 
+  it('may be closed by a finalizer while a line of it is being made', async () => {
+    const install = (vm: LuaVm, fs: HostFs) => vm.setUp((L) => quickenReading(vm, new Library(vm, L), fs));
+    const source = `
+      local f = io.open(dir .. '/f', 'w') for i = 1, 3000 do f:write('line ', i, '\\n') end f:close()
+      local ways = { function(f) return f:read() end, function(f) return f:read(7) end, function(f) return f:lines()() end }
+      for _, read in ipairs(ways) do
+        local f, closed = io.open(dir .. '/f'), false
+        repeat
+          setmetatable({}, { __gc = function() if not closed then closed = true f:close() end end })
+        until not pcall(read, f)
+        print(io.type(f))
+      end
+      local n = 0 for line in io.lines(dir .. '/f') do n = n + #line end print(n)`;
+    expect(await lua(source, { install })).toBe(`${'closed file\n'.repeat(3)}25893\n`);
+  });
+
   it('iterates over lines of every length, from the buffer and across it, as it does without the fast path', async () => {
     const install = (vm: LuaVm, fs: HostFs) => vm.setUp((L) => quickenReading(vm, new Library(vm, L), fs));
     const source = `

@@ -24,13 +24,7 @@ for round = 1, 12 do
   io.input(io.stdin) f:close()
   local n, whole = 0, io.open(path):read('a') for l in io.lines(path, 'L') do n = n + #l end print(#whole, n == #whole)
 end
--- a finalizer that closes the file that is being read, while a line of it is being made
 local f = assert(io.open(path, 'w')) for i = 1, 3000 do f:write('line ', i, '\n') end f:close()
-for _, read in ipairs { function(f) return f:read() end, function(f) return f:read(7) end, function(f) return f:lines()() end } do
-  local f, closed = io.open(path), false
-  local ok, message repeat setmetatable({}, { __gc = function() if not closed then closed = true f:close() end end }) ok, message = pcall(read, f) until not ok
-  print(io.type(f), message:match('closed'))
-end
 -- whole files: shorter and longer than they were when they were opened, at their end, directories, write-only
 f = io.open(path) f:read(10) local g = io.open(path, 'a') g:write(('more'):rep(9000)) g:close() print(#f:read('a'), f:read('a') == '', f:read('a') == '', f:read('l'), f:read(1), f:read(0)) io.open(path, 'w'):close() print(f:seek('set', 5), f:read('a') == '', f:read('l')) f:close()
 print(select('#', io.open(dir):read('a')), (io.open(dir):read('a'))) f = io.open(path, 'w') f:write('abc') print((f:read('a')), (f:read('l')), (f:read(1))) f:close()
