@@ -1,4 +1,5 @@
 import type { Bytes } from '../util/bytes.js';
+import { hashOfName } from '../util/name-hash.js';
 import type { ListRange, PendingChange, ReadMark, StateChannel, StatePort } from './protocol.js';
 import type { RingWriter } from './ring.js';
 import { View } from './view.js';
@@ -29,7 +30,7 @@ export class LocalPort implements StatePort {
   get(scope: Bytes, key: Bytes, view?: number): Bytes | undefined {
     if (view !== undefined) return this.#channel.get(scope, key, view);
     this.#begin();
-    const known = this.#view.get(scope, key);
+    const known = this.#view.get(scope, key, hashOfName(scope, key));
     if (known !== undefined) return known ?? undefined;
     return this.#learn(scope, key, (s, k) => this.#channel.get(s, k));
   }
@@ -37,15 +38,16 @@ export class LocalPort implements StatePort {
   has(scope: Bytes, key: Bytes, view?: number): boolean {
     if (view !== undefined) return this.#channel.has(scope, key, view);
     this.#begin();
-    const known = this.#view.get(scope, key);
+    const known = this.#view.get(scope, key, hashOfName(scope, key));
     return known === undefined ? this.#channel.has(scope, key) : known !== null;
   }
 
   set(scope: Bytes, key: Bytes, value: Bytes | null): void {
     this.#begin();
-    if (this.#isRinged && this.#ring.put(scope, key, value)) {
+    const hash = hashOfName(scope, key);
+    if (this.#isRinged && this.#ring.put(scope, key, hash, value)) {
       this.#version++;
-      this.#view.put(scope, key, value);
+      this.#view.put(scope, key, hash, value);
       return;
     }
     const own = value === null ? null : value.slice();
@@ -74,7 +76,7 @@ export class LocalPort implements StatePort {
   commit(reads: readonly ReadMark[], changes: readonly PendingChange[]): boolean {
     const isDone = this.#channel.commit(reads, changes);
     this.#version++;
-    for (const { scope, key } of changes) this.#view.forget(scope, key);
+    for (const { scope, key } of changes) this.#view.forget(scope, key, hashOfName(scope, key));
     return isDone;
   }
 
@@ -125,12 +127,13 @@ export class LocalPort implements StatePort {
   /** Makes a round trip and keeps the value of the key that comes back. */
   #learn<T extends Bytes | null | undefined>(scope: Bytes, key: Bytes, ask: (scope: Bytes, key: Bytes) => T): T {
     const [ownScope, ownKey] = [scope.slice(), key.slice()];
+    const hash = hashOfName(scope, key);
     const version = ++this.#version;
     // Where the round trip fails it may have changed something all the same.
-    this.#view.forget(scope, key);
+    this.#view.forget(scope, key, hash);
     const value = ask(ownScope, ownKey);
-    if (version === this.#version) this.#view.put(ownScope, ownKey, value ?? null);
-    else this.#view.forget(ownScope, ownKey);
+    if (version === this.#version) this.#view.put(ownScope, ownKey, hash, value ?? null);
+    else this.#view.forget(ownScope, ownKey, hash);
     return value;
   }
 }

@@ -1,5 +1,4 @@
 import { type Bytes, copyBytes, equalBytes } from '../util/bytes.js';
-import type { PendingChange } from './protocol.js';
 
 /**
  * What a script writes to the state, on its way from the worker to the host: a ring in shared memory, and beside it the few cells with which
@@ -9,14 +8,12 @@ import type { PendingChange } from './protocol.js';
  *
  * ```
  * length of the scope (32 bits; 0: the same as in the record before; -1: no record, go on at the start of the ring) · of the key (32)
- * · of the value (32; 0: delete) · unused (32) · the time it was made (64-bit float, ms since 1970) · scope · key · value · padding
+ * · of the value (32; 0: delete) · hash of scope and key (32, `name-hash.ts`) · the time it was made (64-bit float, ms since 1970)
+ * · scope · key · value · padding
  * ```
  *
  * Numbers are in the machine's byte order: the memory is never anywhere else.
  */
-export interface RingChange extends PendingChange {
-  timeMs: number;
-}
 
 /** More makes no script faster, but what is in it when a script's time is up must still be written: 20,000 small changes take 40 ms. */
 const CAPACITY = 1 << 20;
@@ -25,6 +22,12 @@ const MOST_RECORD_BYTES = CAPACITY >> 2;
 /** Longer names the state may refuse, which the script must be told at once. */
 const MOST_NAME_BYTES = 32 << 10;
 const HEADER_BYTES = 24;
+/** Where a record has what; in words, the time in pairs of them. */
+const SCOPE_BYTES = 0;
+const KEY_BYTES = 1;
+const VALUE_BYTES = 2;
+const HASH = 3;
+const TIME = 2;
 const WRAP = -1;
 /** What the host takes at once. */
 const BATCH_BYTES = 256 << 10;
@@ -87,7 +90,7 @@ export class RingWriter extends Ring {
    * Adds a change, waiting for the host where the ring is full. False, and no effect, where it cannot go through the ring: it is too
    * large, or the host has failed.
    */
-  put(scope: Bytes, key: Bytes, value: Bytes | null): boolean {
+  put(scope: Bytes, key: Bytes, hash: number, value: Bytes | null): boolean {
     if (scope.length + key.length > MOST_NAME_BYTES) return false;
     const isSameScope = equalBytes(scope, this.#scope);
     const scopeBytes = isSameScope ? 0 : scope.length;
@@ -95,10 +98,12 @@ export class RingWriter extends Ring {
     const size = recordBytes(scopeBytes, key.length, valueBytes);
     if (size > MOST_RECORD_BYTES || !this.#makeRoom(size)) return false;
     const start = offsetOf(this.#written);
-    this.words[start >> 2] = scopeBytes;
-    this.words[(start >> 2) + 1] = key.length;
-    this.words[(start >> 2) + 2] = valueBytes;
-    this.times[(start >> 3) + 2] = Date.now();
+    const word = start >> 2;
+    this.words[word + SCOPE_BYTES] = scopeBytes;
+    this.words[word + KEY_BYTES] = key.length;
+    this.words[word + VALUE_BYTES] = valueBytes;
+    this.words[word + HASH] = hash;
+    this.times[(start >> 3) + TIME] = Date.now();
     const keyAt = start + HEADER_BYTES + scopeBytes;
     if (!isSameScope) {
       this.#scope = scope.slice();
@@ -140,8 +145,54 @@ export class RingWriter extends Ring {
   }
 }
 
+/**
+ * Changes that were taken out of the ring, walked once: `next` moves to the next one, and the fields tell where it lies. An object for each
+ * would cost the host more than storing it.
+ */
+export class RingBatch {
+  /** Not shared, and not written to any more. */
+  readonly bytes: Bytes;
+  readonly #words: Int32Array;
+  readonly #times: Float64Array;
+  #at = 0;
+  /** The same object as long as it is the same scope. */
+  scope: Bytes;
+  keyAt = 0;
+  keyBytes = 0;
+  /** It follows its key; 0: deleted. */
+  valueBytes = 0;
+  /** Of scope and key. */
+  hash = 0;
+  timeMs = 0;
+
+  /** @param scope of the record before the first one */
+  constructor(bytes: Bytes, scope: Bytes) {
+    this.bytes = bytes;
+    this.scope = scope;
+    this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    this.#times = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
+  }
+
+  /** False at the end. */
+  next(): boolean {
+    const at = this.#at;
+    if (at === this.bytes.length) return false;
+    const word = at >> 2;
+    const scopeBytes = this.#words[word + SCOPE_BYTES]!;
+    this.keyAt = at + HEADER_BYTES + scopeBytes;
+    this.keyBytes = this.#words[word + KEY_BYTES]!;
+    this.valueBytes = this.#words[word + VALUE_BYTES]!;
+    this.hash = this.#words[word + HASH]!;
+    this.timeMs = this.#times[(at >> 3) + TIME]!;
+    if (scopeBytes > 0) this.scope = this.bytes.subarray(at + HEADER_BYTES, this.keyAt);
+    this.#at = at + recordBytes(scopeBytes, this.keyBytes, this.valueBytes);
+    return true;
+  }
+}
+
 /** The host's end. */
 export class RingReader extends Ring {
+  /** Of the last record taken. */
   #scope: Bytes = new Uint8Array();
 
   /** Where the writer is. */
@@ -149,52 +200,37 @@ export class RingReader extends Ring {
     return Atomics.load(this.cells, WRITTEN);
   }
 
-  /** The next changes up to `end`, a place where the writer was, copied out of the ring; none where all were taken. */
-  take(end: number): RingChange[] {
+  /** The next changes up to `end`, a place where the writer was, copied out of the ring; undefined where all were taken. */
+  take(end: number): RingBatch | undefined {
     let from = Atomics.load(this.cells, TAKEN);
-    if (((end - from) | 0) <= 0) return [];
+    if (((end - from) | 0) <= 0) return undefined;
     if (this.words[offsetOf(from) >> 2] === WRAP) from += CAPACITY - offsetOf(from);
     const start = offsetOf(from);
+    const scope = this.#scope;
     const length = this.#batchBytes(start, (end - from) | 0);
-    // One copy in memory that is not shared: slices of it are cheap, and the room is free again at once.
+    // One copy in memory that is not shared: the room is free again at once.
     const copy = this.bytes.slice(start, start + length);
-    const changes: RingChange[] = [];
-    for (let at = 0; at < length; at += this.#recordBytes(start + at)) changes.push(this.#read(start + at, copy, at));
     this.#taken(from + length);
-    return changes;
+    return length === 0 ? undefined : new RingBatch(copy, scope);
   }
 
-  /** Of whole records, from `start` on. */
+  /** Of whole records, from `start` on. Keeps the scope of the last one. */
   #batchBytes(start: number, available: number): number {
+    const { words } = this;
     let length = 0;
+    let scopeAt = -1;
     while (length < available && length < BATCH_BYTES) {
-      const next = this.#recordBytes(start + length);
-      if (next === 0) break;
-      length += next;
+      const at = start + length;
+      const word = at >> 2;
+      if (at === CAPACITY || words[word] === WRAP) break;
+      if (words[word + SCOPE_BYTES]! > 0) scopeAt = at;
+      length += recordBytes(words[word + SCOPE_BYTES]!, words[word + KEY_BYTES]!, words[word + VALUE_BYTES]!);
+    }
+    if (scopeAt >= 0) {
+      const from = scopeAt + HEADER_BYTES;
+      this.#scope = this.bytes.slice(from, from + words[(scopeAt >> 2) + SCOPE_BYTES]!);
     }
     return length;
-  }
-
-  /** 0 at the end of the ring. */
-  #recordBytes(start: number): number {
-    const word = start >> 2;
-    if (start === CAPACITY || this.words[word] === WRAP) return 0;
-    return recordBytes(this.words[word]!, this.words[word + 1]!, this.words[word + 2]!);
-  }
-
-  /** The record at `start` of the ring, which is at `at` of the copy. */
-  #read(start: number, copy: Bytes, at: number): RingChange {
-    const word = start >> 2;
-    const keyAt = at + HEADER_BYTES + this.words[word]!;
-    const valueAt = keyAt + this.words[word + 1]!;
-    const valueBytes = this.words[word + 2]!;
-    if (this.words[word]! > 0) this.#scope = copy.slice(at + HEADER_BYTES, keyAt);
-    return {
-      scope: this.#scope,
-      key: copy.subarray(keyAt, valueAt),
-      value: valueBytes === 0 ? null : copy.subarray(valueAt, valueAt + valueBytes),
-      timeMs: this.times[(start >> 3) + 2]!,
-    };
   }
 
   /** Leaves it to the writer to wake the host; false where something came meanwhile. */

@@ -21,7 +21,7 @@ const aligned = (bytes: number): number => (bytes + 3) & ~3;
 /**
  * What a script knows of the state: values by scope and key, in bounded memory. A hash table (open addressing, linear probing) of entries
  * in one block of bytes: nothing is allocated on the way, and a lookup makes no strings. When the block has grown to its
- * limit, everything is forgotten.
+ * limit, everything is forgotten. Whoever asks brings the hash of the name (`hashOfName`).
  */
 export class View {
   readonly #mostBytes: number;
@@ -38,8 +38,8 @@ export class View {
   }
 
   /** The value, good until the next call; null: it is known that there is none; undefined: not known. */
-  get(scope: Bytes, key: Bytes): Bytes | null | undefined {
-    const entry = this.#slots[this.#find(scope, key, hashOf(scope, key))]!;
+  get(scope: Bytes, key: Bytes, hash: number): Bytes | null | undefined {
+    const entry = this.#slots[this.#find(scope, key, hash)]!;
     if (entry === 0) return undefined;
     const length = this.#words[entry + VALUE_BYTES]!;
     if (length < 0) return length === ABSENT ? null : undefined;
@@ -48,14 +48,13 @@ export class View {
   }
 
   /** `value` null: there is none. */
-  put(scope: Bytes, key: Bytes, value: Bytes | null): void {
+  put(scope: Bytes, key: Bytes, hash: number, value: Bytes | null): void {
     const room = aligned(Math.max(value?.length ?? 0, LEAST_ROOM_BYTES));
     const size = 4 * HEADER_WORDS + aligned(scope.length + key.length) + room;
     if (size > this.#mostBytes / 8) {
-      this.forget(scope, key);
+      this.forget(scope, key, hash);
       return;
     }
-    const hash = hashOf(scope, key);
     let slot = this.#find(scope, key, hash);
     let entry = this.#slots[slot]!;
     if (entry === 0 || room > this.#words[entry + ROOM_BYTES]!) {
@@ -66,8 +65,8 @@ export class View {
     if (value !== null) copyBytes(value, 0, value.length, this.#bytes, this.#valueAt(entry));
   }
 
-  forget(scope: Bytes, key: Bytes): void {
-    const entry = this.#slots[this.#find(scope, key, hashOf(scope, key))]!;
+  forget(scope: Bytes, key: Bytes, hash: number): void {
+    const entry = this.#slots[this.#find(scope, key, hash)]!;
     if (entry !== 0) this.#words[entry + VALUE_BYTES] = UNKNOWN;
   }
 
@@ -150,13 +149,4 @@ export class View {
       this.#slots[slot] = entry;
     }
   }
-}
-
-/** FNV-1a, with a last mix because the slot is taken from the low bits. */
-function hashOf(scope: Bytes, key: Bytes): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = 0; i < scope.length; i++) hash = Math.imul(hash ^ scope[i]!, 0x01000193);
-  hash = Math.imul(hash ^ 0x100, 0x01000193);
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key[i]!, 0x01000193);
-  return hash ^ (hash >>> 15);
 }

@@ -1,4 +1,4 @@
-import { type RingChange, RingReader } from '../channel/ring.js';
+import { type RingBatch, RingReader } from '../channel/ring.js';
 import { type LlmspellError, toLlmspellError } from '../errors.js';
 
 /** How long to wait before looking into the ring again while something comes. */
@@ -9,7 +9,7 @@ const BUSY_BYTES = 256 << 10;
 /** Carries a script's writes from the shared ring to the store, in order, while the script runs and after it was ended. */
 export class RingDrain {
   readonly #ring: RingReader;
-  readonly #write: (changes: readonly RingChange[]) => Promise<unknown>;
+  readonly #write: (batch: RingBatch) => Promise<unknown>;
   /** The end of the line of writes. */
   #line: Promise<unknown> = Promise.resolve();
   #isLooking = false;
@@ -18,7 +18,7 @@ export class RingDrain {
   #failure: LlmspellError | undefined;
   #hasFailed = false;
 
-  constructor(memory: SharedArrayBuffer, write: (changes: readonly RingChange[]) => Promise<unknown>) {
+  constructor(memory: SharedArrayBuffer, write: (batch: RingBatch) => Promise<unknown>) {
     this.#ring = new RingReader(memory);
     this.#write = write;
   }
@@ -60,9 +60,9 @@ export class RingDrain {
   async #takeBatch(end: number): Promise<boolean> {
     try {
       if (this.#hasFailed) this.#ring.fail();
-      const changes = this.#ring.take(end);
-      if (changes.length > 0) await this.#write(changes);
-      return changes.length > 0;
+      const batch = this.#ring.take(end);
+      if (batch !== undefined) await this.#write(batch);
+      return batch !== undefined;
     } catch (error) {
       this.#hasFailed = true;
       this.#failure = toLlmspellError(error);

@@ -59,7 +59,7 @@ export class StateSession {
 
   constructor(options: StateServiceOptions, ring: SharedArrayBuffer, signal: () => AbortSignal) {
     this.#options = options;
-    this.#drain = new RingDrain(ring, (changes) => this.#store.write(changes, this));
+    this.#drain = new RingDrain(ring, (batch) => this.#store.writeBatch(batch, this));
     this.#signal = signal;
   }
 

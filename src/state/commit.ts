@@ -1,6 +1,6 @@
 import type { BackendOperation, StateBackend } from './backend.js';
 import { type Documents, putHead } from './catalog.js';
-import { concat, generationPrefix } from './layout.js';
+import { EntryWriter, generationPrefix } from './layout.js';
 import { floorOfFirstChanges } from './past.js';
 import type { Group } from './write-queue.js';
 
@@ -28,16 +28,20 @@ export async function commitGroup(
   documents.head = { ...moment, historyBytes: documents.head.historyBytes + addedBytes };
 }
 
-/** The newest value of each key, sliced from the segment. */
+/** The newest value of each key. */
 function entryOperations({ timeline, newest, changes }: Group): BackendOperation[] {
-  const prefix = generationPrefix(timeline.generation);
-  const operations: BackendOperation[] = [];
-  for (const index of newest.values()) {
-    const key = concat(prefix, changes.rawAt(index));
-    const value = changes.sealedAt(index);
-    operations.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
-  }
-  return operations;
+  const places = Array.from({ length: newest.size }, (_, index) => {
+    const keyAt = newest.keyAt(index);
+    const keyEnd = keyAt + changes.keyBytesAt(keyAt);
+    return { keyAt, keyEnd, value: changes.valueAt(keyAt), seq: changes.firstSeq + newest.changeAt(index) };
+  });
+  const bytes = places.reduce((sum, { keyAt, value, keyEnd }) => sum + (value?.end ?? keyEnd) - keyAt, 0);
+  const entries = new EntryWriter(generationPrefix(timeline.generation), changes.bytes, places.length, bytes);
+  return places.map(({ keyAt, keyEnd, value, seq }) =>
+    value === undefined
+      ? { type: 'del', key: entries.key(keyAt, keyEnd) }
+      : { type: 'put', key: entries.key(keyAt, keyEnd), value: entries.seal(keyAt, keyEnd, value, seq) },
+  );
 }
 
 async function floorOperations(
@@ -46,6 +50,9 @@ async function floorOperations(
 ): Promise<BackendOperation[]> {
   // The first timeline began empty.
   if (timeline.startSeq === 0 || newest.size === 0) return [];
-  const raws = [...newest.values()].map((index) => changes.rawAt(index));
+  const raws = Array.from({ length: newest.size }, (_, index) => {
+    const at = newest.keyAt(index);
+    return changes.bytes.subarray(at, at + changes.keyBytesAt(at));
+  });
   return await floorOfFirstChanges(backend, timeline, raws);
 }

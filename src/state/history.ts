@@ -1,31 +1,31 @@
 import { LlmspellError } from '../errors.js';
-import { type Bytes, utf8 } from '../util/bytes.js';
+import { type Bytes, copyBytes, utf8 } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
 import type { BackendView, Segment } from './backend.js';
 import { decodeKey } from './key.js';
-import { CRC_BYTES, SEAL_BYTES, SEQ_BYTES, unsealEntry } from './layout.js';
+import { seal, sealedContent } from './layout.js';
 import type { HistoryRecord, RecordedRewind } from './types.js';
 
 /**
  * A history segment: what one commit changed, every change in order, also those of one key. All numbers big-endian.
  *
  * ```
- * version 1 (8 bits) · CRC-32 of all that follows (32) · first sequence number (48) · number of records (32)
+ * version 2 (8 bits) · CRC-32 of all that follows (32) · first sequence number (48) · number of records (32)
  * · time of the first record (48) · time of the last (48), in ms since 1970
  * then for each record, whose sequence numbers follow each other:
  *   kind (8): 0 put, 1 delete, 2 rewind · time (48) · length of the key (32) · length of the body (32) · key · body
  * ```
  *
- * The key is the raw key (`key.ts`); the body of a put is the sealed value as the entry itself has it (`layout.ts`), that of a
- * rewind JSON, that of a delete nothing.
+ * The key is the raw key (`key.ts`); the body of a put is the value, that of a rewind JSON, that of a delete nothing. In version 1 the body
+ * of a put was the sealed value, as the entry itself has it (`layout.ts`).
  */
-const VERSION = 1;
+const VERSION = 2;
+const SEALED_VERSION = 1;
 const HEADER_BYTES = 27;
 const RECORD_BYTES = 15;
 const KIND = { put: 0, delete: 1, rewind: 2 } as const;
 /** How many changes are read together where history is read from its end. */
 const BACKWARD_STEP = 2000;
-const NO_BYTES: Bytes = new Uint8Array(0);
 
 type Rewind = RecordedRewind['rewind'];
 
@@ -36,15 +36,21 @@ export interface RawRecord {
   kind: keyof typeof KIND;
   /** Raw key; empty in a rewind. */
   raw: Bytes;
-  /** The sealed value of a put. */
+  /** The value of a put. */
   body: Bytes;
 }
 
-/** Collects changes into a segment. The bytes are written once: entries are committed as slices of the segment. */
+/** What a record makes of its key: the sealed value, or null where it deletes it. */
+export const sealedOf = ({ kind, raw, seq, body }: RawRecord): Bytes | null =>
+  kind === 'put' ? seal(raw, seq, body) : null;
+
+/** Collects changes into a segment. */
 export class SegmentBuilder {
   readonly firstSeq: number;
-  readonly #starts: number[] = [];
+  /** Of the records. */
+  #count = 0;
   #buffer: Buffer;
+  #view: DataView;
   #end = HEADER_BYTES;
   #firstTimeMs = 0;
   #lastTimeMs = 0;
@@ -52,62 +58,61 @@ export class SegmentBuilder {
   constructor(firstSeq: number, capacityBytes = 4096) {
     this.firstSeq = firstSeq;
     this.#buffer = Buffer.allocUnsafeSlow(capacityBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   get count(): number {
-    return this.#starts.length;
+    return this.#count;
   }
 
   get sizeBytes(): number {
     return this.#end;
   }
 
-  /** The raw key comes in two parts, so that nobody has to join them first. */
-  put(scope: Bytes, key: Bytes, timeMs: number, value: Bytes): void {
-    const seq = this.firstSeq + this.count;
-    const body = this.#append(KIND.put, timeMs, scope, key, SEAL_BYTES + value.length);
-    const end = this.#end - CRC_BYTES;
-    this.#buffer.writeUIntBE(seq, body, SEQ_BYTES);
-    this.#buffer.set(value, body + SEQ_BYTES);
-    // Key, number and content lie side by side: one checksum over all of them.
-    this.#buffer.writeUInt32BE(crc32(this.#slice(body - scope.length - key.length, end)), end);
+  /** What was written so far; what it shows of it never changes. */
+  get bytes(): Bytes {
+    return this.#buffer;
   }
 
-  delete(scope: Bytes, key: Bytes, timeMs: number): void {
-    this.#append(KIND.delete, timeMs, scope, key, 0);
+  /** The raw key comes in two parts, so that nobody has to join them first. Returns where it lies. */
+  put(scope: Bytes, key: Bytes, timeMs: number, value: Bytes): number {
+    const at = this.#append(KIND.put, timeMs, scope.length + key.length, value.length);
+    const buffer = this.#buffer;
+    copyBytes(scope, 0, scope.length, buffer, at);
+    copyBytes(key, 0, key.length, buffer, at + scope.length);
+    copyBytes(value, 0, value.length, buffer, at + scope.length + key.length);
+    return at;
+  }
+
+  /** {@link put} of a key and a value that lie side by side in `bytes`. */
+  putFrom(scope: Bytes, bytes: Bytes, keyAt: number, keyBytes: number, valueBytes: number, timeMs: number): number {
+    const at = this.#append(KIND.put, timeMs, scope.length + keyBytes, valueBytes);
+    copyBytes(scope, 0, scope.length, this.#buffer, at);
+    copyBytes(bytes, keyAt, keyAt + keyBytes + valueBytes, this.#buffer, at + scope.length);
+    return at;
+  }
+
+  delete(scope: Bytes, key: Bytes, timeMs: number): number {
+    const at = this.#append(KIND.delete, timeMs, scope.length + key.length, 0);
+    this.#buffer.set(scope, at);
+    this.#buffer.set(key, at + scope.length);
+    return at;
   }
 
   rewind(timeMs: number, rewind: Rewind): void {
     const json = utf8(JSON.stringify(rewind));
-    const body = this.#append(KIND.rewind, timeMs, NO_BYTES, NO_BYTES, json.length);
-    this.#buffer.set(json, body);
+    const at = this.#append(KIND.rewind, timeMs, 0, json.length);
+    this.#buffer.set(json, at);
   }
 
-  /** The raw key of a change, as `latin1Of` gives it. */
-  nameAt(index: number): string {
-    const start = this.#starts[index]!;
-    return this.#buffer.toString('latin1', start + RECORD_BYTES, this.#keyEnd(start));
-  }
+  /** Of the record whose key lies at `at`. */
+  keyBytesAt = (at: number): number => this.#view.getUint32(at - 8);
 
-  rawAt(index: number): Bytes {
-    const start = this.#starts[index]!;
-    return this.#slice(start + RECORD_BYTES, this.#keyEnd(start));
-  }
-
-  /** The sealed value of a put, or undefined for a delete. */
-  sealedAt(index: number): Bytes | undefined {
-    const start = this.#starts[index]!;
-    if (this.#buffer[start] !== KIND.put) return undefined;
-    const body = this.#keyEnd(start);
-    return this.#slice(body, body + this.#buffer.readUInt32BE(start + 11));
-  }
-
-  #keyEnd(start: number): number {
-    return start + RECORD_BYTES + this.#buffer.readUInt32BE(start + 7);
-  }
-
-  #slice(start: number, end: number): Bytes {
-    return new Uint8Array(this.#buffer.buffer, start, end - start);
+  /** The value of the record whose key lies at `at`: where it begins and ends; undefined where it deletes. */
+  valueAt(at: number): { start: number; end: number } | undefined {
+    if (this.#buffer[at - RECORD_BYTES] !== KIND.put) return undefined;
+    const start = at + this.keyBytesAt(at);
+    return { start, end: start + this.#view.getUint32(at - 4) };
   }
 
   finish(): Segment {
@@ -121,22 +126,19 @@ export class SegmentBuilder {
     return { firstSeq: this.firstSeq, lastSeq: this.firstSeq + this.count - 1, bytes };
   }
 
-  /** Returns where the body goes. */
-  #append(kind: number, timeMs: number, scope: Bytes, key: Bytes, bodyBytes: number): number {
+  /** Returns where its key goes, which its body follows. */
+  #append(kind: number, timeMs: number, keyBytes: number, bodyBytes: number): number {
     const start = this.#end;
-    const keyBytes = scope.length + key.length;
     this.#reserve(RECORD_BYTES + keyBytes + bodyBytes);
-    if (this.count === 0) this.#firstTimeMs = timeMs;
+    if (this.#count++ === 0) this.#firstTimeMs = timeMs;
     this.#lastTimeMs = timeMs;
-    this.#starts.push(start);
-    const buffer = this.#buffer;
-    buffer[start] = kind;
-    buffer.writeUIntBE(timeMs, start + 1, 6);
-    buffer.writeUInt32BE(keyBytes, start + 7);
-    buffer.writeUInt32BE(bodyBytes, start + 11);
-    buffer.set(scope, start + RECORD_BYTES);
-    buffer.set(key, start + RECORD_BYTES + scope.length);
-    return start + RECORD_BYTES + keyBytes;
+    const view = this.#view;
+    view.setUint8(start, kind);
+    view.setUint16(start + 1, Math.floor(timeMs / 2 ** 32));
+    view.setUint32(start + 3, timeMs >>> 0);
+    view.setUint32(start + 7, keyBytes);
+    view.setUint32(start + 11, bodyBytes);
+    return start + RECORD_BYTES;
   }
 
   #reserve(bytes: number): void {
@@ -146,6 +148,7 @@ export class SegmentBuilder {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.#end, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#end - bytes);
     this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
   }
 }
 
@@ -156,15 +159,18 @@ export function readSegment(segment: Segment): RawRecord[] {
   if (bytes.readUInt32BE(1) !== crc32(bytes.subarray(5))) throw damaged(segment);
   const records: RawRecord[] = [];
   let at = HEADER_BYTES;
+  const isSealed = bytes[0] === SEALED_VERSION;
   for (let i = 0; i < count; i++) {
     const keyEnd = at + RECORD_BYTES + bytes.readUInt32BE(at + 7);
     const bodyEnd = keyEnd + bytes.readUInt32BE(at + 11);
+    const kind = KINDS[bytes[at]!]!;
+    const body = bytes.subarray(keyEnd, bodyEnd);
     records.push({
       seq: firstSeq + i,
       timeMs: bytes.readUIntBE(at + 1, 6),
-      kind: KINDS[bytes[at]!]!,
+      kind,
       raw: bytes.subarray(at + RECORD_BYTES, keyEnd),
-      body: bytes.subarray(keyEnd, bodyEnd),
+      body: isSealed && kind === 'put' ? sealedContent(body) : body,
     });
     at = bodyEnd;
   }
@@ -181,7 +187,7 @@ export function readHeader(segment: Segment): {
   lastTimeMs: number;
 } {
   const { bytes } = segment;
-  if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) throw damaged(segment);
+  if (bytes.length < HEADER_BYTES || (bytes[0] !== VERSION && bytes[0] !== SEALED_VERSION)) throw damaged(segment);
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   return {
     firstSeq: header.readUIntBE(5, 6),
@@ -194,7 +200,7 @@ export function readHeader(segment: Segment): {
 export function toHistoryRecord({ seq, timeMs, kind, raw, body }: RawRecord): HistoryRecord {
   if (kind === 'rewind') return { seq, timeMs, rewind: JSON.parse(Buffer.from(body).toString()) as Rewind };
   const { scope, key } = decodeKey(raw)!;
-  return { seq, timeMs, scope, key, value: kind === 'put' ? unsealEntry(raw, body).value : null };
+  return { seq, timeMs, scope, key, value: kind === 'put' ? body : null };
 }
 
 /** Segments that end above `from` and at or below `to` (which is where one ends), newest first, few at a time in memory. */

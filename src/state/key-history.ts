@@ -3,7 +3,6 @@ import { asBuffer, type Bytes, equalBytes } from '../util/bytes.js';
 import type { BackendView, Segment } from './backend.js';
 import type { Documents } from './catalog.js';
 import { type RawRecord, readSegment, segmentsBackward } from './history.js';
-import { unsealEntry } from './layout.js';
 import { pastSource } from './past.js';
 import type { HistoryItem } from './types.js';
 
@@ -44,7 +43,7 @@ async function itemOf(
   { seq, timeMs, kind, body }: RawRecord,
 ): Promise<HistoryItem | undefined> {
   if (kind === 'delete') return { seq, timeMs, value: null };
-  if (kind === 'put') return { seq, timeMs, value: unsealEntry(raw, body).value };
+  if (kind === 'put') return { seq, timeMs, value: body };
   const before = await valueAt(view, documents, raw, seq - 1);
   const value = await valueAt(view, documents, raw, seq);
   return value === undefined || isSame(before, value) ? undefined : { seq, timeMs, value };

@@ -1,6 +1,6 @@
 import { LlmspellError } from '../errors.js';
-import { type Bytes, printable, utf8 } from '../util/bytes.js';
-import { crc32 } from '../util/hash.js';
+import { type Bytes, copyBytes, printable, utf8 } from '../util/bytes.js';
+import { crc32, crc32Of } from '../util/hash.js';
 import type { KeyBounds } from './backend.js';
 import { decodeKey } from './key.js';
 import type { StoredValue } from './types.js';
@@ -70,6 +70,45 @@ export function seal(name: Bytes, seq: number, content: Bytes): Bytes {
   sealed.set(content, SEQ_BYTES);
   sealed.writeUInt32BE(crc32(sealed.subarray(0, end), crc32(name)), end);
   return sealed;
+}
+
+/** Writes keys and sealed values of many entries into one block, from a block that holds their raw keys and values. */
+export class EntryWriter {
+  readonly #prefix: Bytes;
+  readonly #source: Bytes;
+  readonly #bytes: Bytes;
+  readonly #view: DataView;
+  #at = 0;
+
+  /** @param sourceBytes of keys and values together */
+  constructor(prefix: Bytes, source: Bytes, entries: number, sourceBytes: number) {
+    this.#prefix = prefix;
+    this.#source = source;
+    this.#bytes = new Uint8Array(sourceBytes + entries * (PREFIX_BYTES + SEAL_BYTES));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** The key as the backend has it, of the raw key `source[start..end)`. */
+  key(start: number, end: number): Bytes {
+    const from = this.#at;
+    copyBytes(this.#prefix, 0, PREFIX_BYTES, this.#bytes, from);
+    copyBytes(this.#source, start, end, this.#bytes, from + PREFIX_BYTES);
+    this.#at = from + PREFIX_BYTES + end - start;
+    return this.#bytes.subarray(from, this.#at);
+  }
+
+  /** The sealed value of the entry whose {@link key} was written last. */
+  seal(keyStart: number, keyEnd: number, value: { start: number; end: number }, seq: number): Bytes {
+    const from = this.#at;
+    this.#view.setUint16(from, Math.floor(seq / 2 ** 32));
+    this.#view.setUint32(from + 2, seq >>> 0);
+    copyBytes(this.#source, value.start, value.end, this.#bytes, from + SEQ_BYTES);
+    const end = from + SEQ_BYTES + value.end - value.start;
+    // Key, number and content lie side by side: one checksum over all of them.
+    this.#view.setUint32(end, crc32Of(this.#bytes, from - (keyEnd - keyStart), end));
+    this.#at = end + CRC_BYTES;
+    return this.#bytes.subarray(from, this.#at);
+  }
 }
 
 /** The content of a sealed value, or undefined where its checksum does not fit. */

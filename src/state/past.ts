@@ -3,7 +3,7 @@ import { type Bytes, bytesOfLatin1, latin1Of } from '../util/bytes.js';
 import type { BackendOperation, BackendView, Segment } from './backend.js';
 import { type Documents, liveTimeline, type Timeline } from './catalog.js';
 import { type EntrySource, entriesUnder } from './entries.js';
-import { type RawRecord, readHeader, readSegment, recordsSince, segmentsBackward, toHistoryRecord } from './history.js';
+import { readHeader, readSegment, recordsSince, sealedOf, segmentsBackward, toHistoryRecord } from './history.js';
 import { concat, floorPrefix, generationPrefix, unseal } from './layout.js';
 import { type Overlay, overlaid } from './overlay.js';
 
@@ -142,8 +142,6 @@ async function firstSegmentAfter(view: BackendView, seq: number): Promise<Segmen
   for await (const segment of view.changesSince(seq)) return segment;
   return undefined;
 }
-
-const sealedOf = ({ kind, body }: RawRecord): Bytes | null => (kind === 'put' ? body : null);
 
 interface Path {
   from: number;

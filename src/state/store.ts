@@ -1,6 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import { type Bytes, latin1Of, printable, utf8 } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
+import { hashOfRaw } from '../util/name-hash.js';
 import type { BackendOperation, BackendSnapshot, Segment, StateBackend } from './backend.js';
 import {
   type Catalog,
@@ -18,7 +19,7 @@ import { BackendGeneration, buildSegments } from './generation.js';
 import { Housekeeping } from './housekeeping.js';
 import { encodeKey, scopePrefix } from './key.js';
 import { keyHistory } from './key-history.js';
-import { concat, generationPrefix, readError, seal, sealedContent, unseal, unsealEntry, userKey } from './layout.js';
+import { concat, generationPrefix, readError, seal, unseal, unsealEntry, userKey } from './layout.js';
 import { assertName, assertNames, rawKey } from './names.js';
 import { pastSource, seqAt, timeOf, unreachable } from './past.js';
 import { CommittedSnapshot, SourceSnapshot } from './snapshot.js';
@@ -26,6 +27,7 @@ import { restarted, swapped } from './swap.js';
 import type {
   ActivatedGeneration,
   Change,
+  ChangeBatch,
   Durability,
   GenerationOrigin,
   GenerationWriter,
@@ -199,6 +201,20 @@ class Store implements StateStore {
       if (checks.some(({ raw, seq }) => (lookup(raw)?.seq ?? 0) !== seq)) return undefined;
       return await this.#record(changes, lookup, writer);
     });
+  }
+
+  async writeBatch(batch: ChangeBatch, writer?: unknown): Promise<Written> {
+    this.#assertWritable();
+    if (this.#backend.getSync === undefined) return await this.write(changesOf(batch), writer);
+    const group = this.#queue.open;
+    const before = this.#seq;
+    try {
+      this.#recordBatch(group, batch);
+    } catch (error) {
+      await this.#accepted(group, before, writer);
+      throw error;
+    }
+    return await this.#accepted(group, before, writer);
   }
 
   async clear(scope: Bytes): Promise<number> {
@@ -480,12 +496,13 @@ class Store implements StateStore {
 
   /** The newest value accepted and not yet committed, or else what `other` finds. */
   #pendingOr<T>(raw: Bytes, other: () => T): StoredValue | undefined | T {
-    const name = latin1Of(raw);
+    const hash = hashOfRaw(raw);
     for (const { timeline, newest, changes } of this.#queue.pending()) {
-      const index = timeline.id === this.#timeline.id ? newest.get(name) : undefined;
-      if (index === undefined) continue;
-      const sealed = changes.sealedAt(index);
-      return sealed && { seq: changes.firstSeq + index, value: sealedContent(sealed) };
+      const index = timeline.id === this.#timeline.id ? newest.indexOf(hash, raw) : -1;
+      if (index < 0) continue;
+      const value = changes.valueAt(newest.keyAt(index));
+      if (value === undefined) return undefined;
+      return { seq: changes.firstSeq + newest.changeAt(index), value: changes.bytes.subarray(value.start, value.end) };
     }
     return other();
   }
@@ -517,17 +534,48 @@ class Store implements StateStore {
     let scope: Bytes | undefined;
     let prefix: Bytes = NO_BYTES;
     for (const change of changes) {
-      const { key, value, timeMs = nowMs } = change;
       // Mostly the same as the one before.
       if (change.scope !== scope) {
         scope = change.scope;
         prefix = scopePrefix(scope);
       }
-      if (value === null && !isThere(lookup, concat(prefix, key))) continue;
-      this.#timeMs = Math.max(this.#timeMs, timeMs);
-      this.#seq++;
-      group.record(prefix, key, this.#timeMs, value);
+      this.#recordOne(group, prefix, change, lookup, nowMs);
     }
+    return await this.#accepted(group, before, writer);
+  }
+
+  #recordBatch(group: Group, batch: ChangeBatch): void {
+    let scope: Bytes | undefined;
+    let prefix: Bytes = NO_BYTES;
+    while (batch.next()) {
+      if (batch.scope !== scope) {
+        scope = batch.scope;
+        assertName('scope', scope);
+        prefix = scopePrefix(scope);
+      }
+      const isStorable = batch.keyBytes > 0 && prefix.length + batch.keyBytes <= SHORT_NAME_BYTES;
+      if (batch.valueBytes > 0 && batch.valueBytes <= this.#maxValueBytes && isStorable) {
+        this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
+        this.#seq++;
+        group.recordFrom(prefix, batch, this.#timeMs);
+      } else {
+        const change = changeOf(batch);
+        this.#assertStorable(change);
+        this.#recordOne(group, prefix, change, (raw) => this.#lookup(raw), batch.timeMs);
+      }
+    }
+  }
+
+  #recordOne(group: Group, prefix: Bytes, change: Change, lookup: Lookup, nowMs: number): void {
+    const { key, value, timeMs = nowMs } = change;
+    if (value === null && !isThere(lookup, concat(prefix, key))) return;
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    this.#seq++;
+    group.record(prefix, key, this.#timeMs, value);
+  }
+
+  /** Resolves by durability; what was recorded is every change since `before`. */
+  async #accepted(group: Group, before: number, writer: unknown): Promise<Written> {
     const seq = this.#seq;
     if (seq === before) return { seq, effective: 0 };
     this.#changed(writer);
@@ -552,6 +600,8 @@ class Store implements StateStore {
 }
 
 const NO_BYTES: Bytes = new Uint8Array(0);
+/** Names of this length are not too long, whatever their bytes. */
+const SHORT_NAME_BYTES = 32 << 10;
 const NO_CHANGES: AsyncIterable<readonly Change[]> = { [Symbol.asyncIterator]: async function* () {} };
 
 function restoredFrom(
@@ -561,6 +611,18 @@ function restoredFrom(
 ): Catalog['restoredFrom'] {
   if (rewind === undefined) return catalog.restoredFrom;
   return rewind.backupId === undefined ? undefined : { backupId: rewind.backupId, seq, timeMs };
+}
+
+function changeOf({ bytes, scope, keyAt, keyBytes, valueBytes, timeMs }: ChangeBatch): Change {
+  const valueAt = keyAt + keyBytes;
+  const value = valueBytes === 0 ? null : bytes.subarray(valueAt, valueAt + valueBytes);
+  return { scope, key: bytes.subarray(keyAt, valueAt), value, timeMs };
+}
+
+function changesOf(batch: ChangeBatch): Change[] {
+  const changes: Change[] = [];
+  while (batch.next()) changes.push(changeOf(batch));
+  return changes;
 }
 
 type Lookup = (raw: Bytes) => StoredValue | undefined;

@@ -1,7 +1,7 @@
 import { type Bytes, bytesOfLatin1, latin1Of } from '../util/bytes.js';
 import type { BackendOperation, Segment, StateBackend } from './backend.js';
 import { type Catalog, type Horizon, putHorizon, type Timeline } from './catalog.js';
-import { readHeader, readSegment } from './history.js';
+import { readHeader, readSegment, sealedOf } from './history.js';
 import { concat, floorPrefix } from './layout.js';
 
 /** Trimmed together, in memory at once. */
@@ -69,7 +69,7 @@ function newestValues(catalog: Catalog, segments: readonly Segment[]): BackendOp
     if (timeline === undefined) continue;
     const newest = values.get(timeline) ?? new Map<string, Bytes | null>();
     values.set(timeline, newest);
-    for (const { raw, kind, body } of readSegment(segment)) newest.set(latin1Of(raw), kind === 'put' ? body : null);
+    for (const record of readSegment(segment)) newest.set(latin1Of(record.raw), sealedOf(record));
   }
   return [...values].flatMap(([{ id }, newest]) => [...newest].map((entry) => floorOperation(floorPrefix(id), entry)));
 }

@@ -10,6 +10,24 @@ export interface Change {
   timeMs?: number;
 }
 
+/**
+ * Many changes in one block of bytes, in order, walked once: `next` moves to the next one (false at the end), and the fields tell where it
+ * lies. For who has many: an object for each would cost more than storing it. Names and values must be such as `write` takes.
+ */
+export interface ChangeBatch {
+  readonly bytes: Bytes;
+  next(): boolean;
+  /** The same object as long as it is the same scope. */
+  readonly scope: Bytes;
+  readonly keyAt: number;
+  readonly keyBytes: number;
+  /** The value follows its key; 0: deleted. */
+  readonly valueBytes: number;
+  /** `hashOfName` of scope and key. */
+  readonly hash: number;
+  readonly timeMs: number;
+}
+
 /** One change as history has it. */
 export interface RecordedChange {
   seq: number;
@@ -192,6 +210,8 @@ export interface StateStore {
    * `writer` is who writes, for those who {@link watch}.
    */
   write(changes: readonly Change[], writer?: unknown): Promise<{ seq: number; effective: number }>;
+  /** As `write`, but of a batch that ends at a change that is refused those before it are written. */
+  writeBatch(batch: ChangeBatch, writer?: unknown): Promise<{ seq: number; effective: number }>;
   /** As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. */
   writeIf(
     reads: readonly ReadCheck[],

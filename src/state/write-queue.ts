@@ -1,9 +1,11 @@
 import { type LlmspellError, toLlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
+import { hashOfRaw } from '../util/name-hash.js';
 import type { BackendOperation, Segment } from './backend.js';
 import type { Timeline } from './catalog.js';
 import { SegmentBuilder } from './history.js';
-import type { Durability } from './types.js';
+import { NewestChanges } from './newest.js';
+import type { ChangeBatch, Durability } from './types.js';
 
 /** A group is committed when it has grown to this, whatever the time. */
 const GROUP_BYTES = 1 << 20;
@@ -14,8 +16,7 @@ const BACKLOG_BYTES = 8 << 20;
 export class Group {
   readonly timeline: Timeline;
   readonly changes: SegmentBuilder;
-  /** For each raw key (`latin1Of`) the index of its newest change. */
-  readonly newest = new Map<string, number>();
+  readonly newest: NewestChanges;
   /** What a change of the catalog writes: its operations, and segments that come before that of `changes`. */
   readonly operations: BackendOperation[] = [];
   segments: readonly Segment[] = [];
@@ -30,6 +31,7 @@ export class Group {
   constructor(timeline: Timeline, firstSeq: number, capacityBytes: number) {
     this.timeline = timeline;
     this.changes = new SegmentBuilder(firstSeq, capacityBytes);
+    this.newest = new NewestChanges(this.changes);
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -40,11 +42,15 @@ export class Group {
 
   /** `scope` is its prefix in the raw key. */
   record(scope: Bytes, key: Bytes, timeMs: number, value: Bytes | null): void {
-    const index = this.changes.count;
     this.lastTimeMs = timeMs;
-    if (value === null) this.changes.delete(scope, key, timeMs);
-    else this.changes.put(scope, key, timeMs, value);
-    this.newest.set(this.changes.nameAt(index), index);
+    const at = value === null ? this.changes.delete(scope, key, timeMs) : this.changes.put(scope, key, timeMs, value);
+    this.newest.note(hashOfRaw(scope, key), at);
+  }
+
+  /** {@link record} of the present change of a batch, which is no delete. */
+  recordFrom(scope: Bytes, { bytes, keyAt, keyBytes, valueBytes, hash }: ChangeBatch, timeMs: number): void {
+    this.lastTimeMs = timeMs;
+    this.newest.note(hash, this.changes.putFrom(scope, bytes, keyAt, keyBytes, valueBytes, timeMs));
   }
 }
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createRingMemory, type RingChange, RingReader, RingWriter } from '../../src/channel/ring.js';
+import { createRingMemory, type RingBatch, RingReader, RingWriter } from '../../src/channel/ring.js';
+import { encodeKey } from '../../src/state/key.js';
+import { hashOfName, hashOfRaw } from '../../src/util/name-hash.js';
 
 const never = () => {
   throw new Error('the ring was full');
@@ -11,14 +13,37 @@ function ring(wake: () => void = never) {
   return { writer: new RingWriter(memory, wake), reader: new RingReader(memory) };
 }
 
-const plain = ({ scope, key, value }: Omit<RingChange, 'timeMs'>) =>
+const plain = ({ scope, key, value }: Omit<Taken, 'timeMs' | 'hash'>) =>
   [scope, key, value].map((part) => part && Buffer.from(part).toString('hex'));
 
-function takeAll(reader: RingReader): RingChange[] {
-  const taken: RingChange[] = [];
-  for (let next = reader.take(reader.written); next.length > 0; next = reader.take(reader.written)) taken.push(...next);
+interface Taken {
+  scope: Uint8Array;
+  key: Uint8Array;
+  value: Uint8Array | null;
+  hash: number;
+  timeMs: number;
+}
+
+function changesOf(batch: RingBatch): Taken[] {
+  const changes: Taken[] = [];
+  while (batch.next()) {
+    const { bytes, scope, keyAt, keyBytes, valueBytes, hash, timeMs } = batch;
+    const valueAt = keyAt + keyBytes;
+    const value = valueBytes === 0 ? null : bytes.subarray(valueAt, valueAt + valueBytes);
+    changes.push({ scope, key: bytes.subarray(keyAt, valueAt), value, hash, timeMs });
+  }
+  return changes;
+}
+
+function takeAll(reader: RingReader): Taken[] {
+  const taken: Taken[] = [];
+  for (let next = reader.take(reader.written); next !== undefined; next = reader.take(reader.written))
+    taken.push(...changesOf(next));
   return taken;
 }
+
+const put = (writer: RingWriter, scope: Uint8Array, key: Uint8Array, value: Uint8Array | null): boolean =>
+  writer.put(scope, key, hashOfName(scope, key), value);
 
 const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
 const change = fc.record({
@@ -37,8 +62,10 @@ test('what is taken is what was put, in order, however often the ring goes round
     fc.property(fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 30 }), (rounds) => {
       const { writer, reader } = ring(() => undefined);
       for (const round of rounds) {
-        for (const { scope, key, value } of round) expect(writer.put(scope, key, value)).toBe(true);
-        expect(takeAll(reader).map(plain)).toEqual(round.map(plain));
+        for (const { scope, key, value } of round) expect(put(writer, scope, key, value)).toBe(true);
+        const taken = takeAll(reader);
+        expect(taken.map(plain)).toEqual(round.map(plain));
+        for (const { scope, key, hash } of taken) expect(hash).toBe(hashOfRaw(encodeKey(scope, key)));
         expect(reader.pending).toBe(0);
       }
     }),
@@ -49,7 +76,7 @@ test('what is taken is what was put, in order, however often the ring goes round
 test('each change carries the time it was made', () => {
   const { writer, reader } = ring(() => undefined);
   const before = Date.now();
-  writer.put(Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(1));
+  put(writer, Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(1));
   const after = Date.now();
   const [{ timeMs } = { timeMs: 0 }] = takeAll(reader);
   expect(timeMs).toBeGreaterThanOrEqual(before);
@@ -58,12 +85,12 @@ test('each change carries the time it was made', () => {
 
 test('what was taken stays as it is when its place is used again', () => {
   const { writer, reader } = ring(() => undefined);
-  const put = (byte: number) =>
-    writer.put(Uint8Array.of(byte), Uint8Array.of(byte), new Uint8Array(200_000).fill(byte));
-  put(1);
+  const fill = (byte: number) =>
+    put(writer, Uint8Array.of(byte), Uint8Array.of(byte), new Uint8Array(200_000).fill(byte));
+  fill(1);
   const [first] = takeAll(reader);
   for (let byte = 2; byte < 20; byte++) {
-    put(byte);
+    fill(byte);
     takeAll(reader);
   }
   expect(first?.scope).toEqual(Uint8Array.of(1));
@@ -72,43 +99,43 @@ test('what was taken stays as it is when its place is used again', () => {
 
 test('what is too large is refused and leaves no trace', () => {
   const { writer, reader } = ring();
-  expect(writer.put(Uint8Array.of(1), Uint8Array.of(1), new Uint8Array(2 << 20))).toBe(false);
-  expect(writer.put(Uint8Array.of(1), new Uint8Array(2 << 20), null)).toBe(false);
+  expect(put(writer, Uint8Array.of(1), Uint8Array.of(1), new Uint8Array(2 << 20))).toBe(false);
+  expect(put(writer, Uint8Array.of(1), new Uint8Array(2 << 20), null)).toBe(false);
   expect(reader.pending).toBe(0);
 });
 
 test('nothing is taken up to a place that has been passed', () => {
   const { writer, reader } = ring(() => undefined);
   const before = reader.written;
-  writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
+  put(writer, Uint8Array.of(1), Uint8Array.of(1), null);
   const after = reader.written;
-  expect(reader.take(before)).toEqual([]);
-  expect(reader.take(after).length).toBe(1);
-  expect(reader.take(before)).toEqual([]);
-  expect(reader.take(after)).toEqual([]);
+  expect(reader.take(before)).toBeUndefined();
+  expect(changesOf(reader.take(after)!).length).toBe(1);
+  expect(reader.take(before)).toBeUndefined();
+  expect(reader.take(after)).toBeUndefined();
 });
 
 test('only the first write after the host fell asleep wakes it', () => {
   let wakes = 0;
   const { writer, reader } = ring(() => wakes++);
-  const put = () => writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
-  put();
-  put();
+  const write = () => put(writer, Uint8Array.of(1), Uint8Array.of(1), null);
+  write();
+  write();
   expect(wakes).toBe(1);
   expect(reader.sleep()).toBe(false);
   takeAll(reader);
-  put();
+  write();
   expect(wakes).toBe(1);
   takeAll(reader);
   expect(reader.sleep()).toBe(true);
-  put();
+  write();
   expect(wakes).toBe(2);
 });
 
 test('once the host has failed nothing goes in', () => {
   const { writer, reader } = ring(() => undefined);
-  writer.put(Uint8Array.of(1), Uint8Array.of(1), null);
+  put(writer, Uint8Array.of(1), Uint8Array.of(1), null);
   reader.fail();
   expect(reader.pending).toBe(0);
-  expect(writer.put(Uint8Array.of(1), Uint8Array.of(1), null)).toBe(false);
+  expect(put(writer, Uint8Array.of(1), Uint8Array.of(1), null)).toBe(false);
 });

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { View } from '../../src/channel/view.js';
-import { equalBytes, utf8 } from '../../src/util/bytes.js';
+import { type Bytes, equalBytes, utf8 } from '../../src/util/bytes.js';
+import { hashOfName } from '../../src/util/name-hash.js';
+
+const put = (view: View, scope: Bytes, key: Bytes, value: Bytes | null) =>
+  view.put(scope, key, hashOfName(scope, key), value);
+const get = (view: View, scope: Bytes, key: Bytes) => view.get(scope, key, hashOfName(scope, key));
 
 const name = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 3 }), fc.constantFrom(utf8('a'), utf8('ab'), utf8('b')));
 const step = fc.oneof(
@@ -23,10 +28,10 @@ test('knows the last thing it was told of a key, whatever the bytes of its name'
         }
         const value = 'value' in one ? one.value : one.do === 'absent' ? null : undefined;
         model.set(id, [one.scope, one.key, value]);
-        if (value === undefined) view.forget(one.scope, one.key);
-        else view.put(one.scope, one.key, value);
+        if (value === undefined) view.forget(one.scope, one.key, hashOfName(one.scope, one.key));
+        else put(view, one.scope, one.key, value);
       }
-      for (const [scope, key, value] of model.values()) expect(view.get(scope, key)).toEqual(value);
+      for (const [scope, key, value] of model.values()) expect(get(view, scope, key)).toEqual(value);
     }),
     { numRuns: 300 },
   );
@@ -35,8 +40,9 @@ test('knows the last thing it was told of a key, whatever the bytes of its name'
 test('keeps many keys, and values that grow', () => {
   const view = new View();
   for (const length of [1, 20, 5, 300]) {
-    for (let i = 0; i < 5000; i++) view.put(utf8('s'), utf8(`${i}`), new Uint8Array(length).fill(i));
-    for (let i = 0; i < 5000; i += 7) expect(view.get(utf8('s'), utf8(`${i}`))).toEqual(new Uint8Array(length).fill(i));
+    for (let i = 0; i < 5000; i++) put(view, utf8('s'), utf8(`${i}`), new Uint8Array(length).fill(i));
+    for (let i = 0; i < 5000; i += 7)
+      expect(get(view, utf8('s'), utf8(`${i}`))).toEqual(new Uint8Array(length).fill(i));
   }
 });
 
@@ -44,18 +50,18 @@ test('forgets when it is full, and never tells anything that is wrong', () => {
   const view = new View(256 << 10);
   for (let round = 0; round < 3; round++)
     for (let i = 0; i < 5000; i++) {
-      view.put(utf8('s'), utf8(`${i}`), new Uint8Array(50).fill(i + round));
-      const own = view.get(utf8('s'), utf8(`${i}`));
+      put(view, utf8('s'), utf8(`${i}`), new Uint8Array(50).fill(i + round));
+      const own = get(view, utf8('s'), utf8(`${i}`));
       expect(own && equalBytes(own, new Uint8Array(50).fill(i + round))).toBe(true);
-      const other = view.get(utf8('s'), utf8(`${i >> 1}`));
+      const other = get(view, utf8('s'), utf8(`${i >> 1}`));
       if (other) expect(equalBytes(other, new Uint8Array(50).fill((i >> 1) + round))).toBe(true);
     }
-  expect(view.get(utf8('s'), utf8('0'))).toBeUndefined();
+  expect(get(view, utf8('s'), utf8('0'))).toBeUndefined();
 });
 
 test('does not keep what is large beside its limit, and forgets what it knew of it', () => {
   const view = new View(256 << 10);
-  view.put(utf8('s'), utf8('k'), Uint8Array.of(1));
-  view.put(utf8('s'), utf8('k'), new Uint8Array(100_000));
-  expect(view.get(utf8('s'), utf8('k'))).toBeUndefined();
+  put(view, utf8('s'), utf8('k'), Uint8Array.of(1));
+  put(view, utf8('s'), utf8('k'), new Uint8Array(100_000));
+  expect(get(view, utf8('s'), utf8('k'))).toBeUndefined();
 });
