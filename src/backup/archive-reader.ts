@@ -4,6 +4,7 @@ import type { HistoryRecord, RawEntry } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import { asBuffer, type Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
+import type { ArchiveRecord } from './archive-contents.js';
 import { type OpenedEnds, openEnds, readEnds, readFrame } from './archive-ends.js';
 import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } from './archive-format.js';
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
@@ -11,7 +12,7 @@ import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './a
 import { ArchiveScan } from './archive-scan.js';
 import { CHUNKS_IN_FLIGHT } from './compression.js';
 import { HeldEnds } from './held-ends.js';
-import type { ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
+import type { ArchiveChunk, ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
 
 /**
  * Opens an archive: header, details, trailer and footer are read and checked. Throws `BACKUP_DAMAGED`, `BACKUP_KEY`, `BACKUP_VERSION`;
@@ -58,8 +59,35 @@ class Reader implements ArchiveReader {
     return undefined;
   }
 
+  async *chunks(): AsyncGenerator<ArchiveChunk> {
+    const { parent, position } = this.info;
+    const decoder: RecordDecoder<ArchiveRecord> = parent
+      ? new RecordDecoder<HistoryRecord>(new ChangeLayout(parent.fromSeq, position.seq))
+      : new RecordDecoder<RawEntry>(new EntryLayout());
+    for await (const place of this.#places(undefined)) {
+      throwIfAborted(this.#options.signal);
+      const contents = await this.#attempt(place, decoder);
+      if (!contents) decoder.skip();
+      yield { frameBytes: place.frameBytes, begun: place.records, first: place.first, contents };
+    }
+  }
+
   close(): Promise<void> {
     return this.#source.close();
+  }
+
+  /** The records whose last byte is in the chunk; undefined where it is damaged. */
+  async #attempt(
+    place: ChunkPlace,
+    decoder: RecordDecoder<ArchiveRecord>,
+  ): Promise<readonly ArchiveRecord[] | undefined> {
+    try {
+      return decoder.decode((await this.#load(place)).raw).complete;
+    } catch (error) {
+      if (error instanceof Damage || (error instanceof LlmspellError && error.code === 'BACKUP_DAMAGED'))
+        return undefined;
+      throw error;
+    }
   }
 
   #entries(ranges: readonly SortRange[] | undefined): AsyncIterable<readonly RawEntry[]> {

@@ -1,7 +1,8 @@
 import { LlmspellError } from '../errors.js';
 import { textOf, utf8 } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
-import { readArchiveInfo } from './archive-ends.js';
+import { readArchiveInfo, readHeader } from './archive-ends.js';
+import { infoOf } from './archive-metadata.js';
 import type { ArchiveInfo, BackupRecord, BackupRepository, EncryptionKey, StoredArchive } from './types.js';
 
 /** What is known of one archive, as long as its file has the version it had then. */
@@ -80,7 +81,10 @@ export class Catalog {
       return { ...info, id: archive.id, isIncremental: !!info.parent, parentId: info.parent?.id, pinned, ...damage };
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      return { ...UNREADABLE, id: archive.id, sizeBytes: archive.sizeBytes, pinned, damage: error.message };
+      const info = (await this.#header(archive.id)) ?? UNREADABLE;
+      const { id, sizeBytes } = archive;
+      const [isIncremental, parentId] = [!!info.parent, info.parent?.id];
+      return { ...info, id, sizeBytes, isIncremental, parentId, pinned, damage: error.message };
     }
   }
 
@@ -110,6 +114,18 @@ export class Catalog {
     }
   }
 
+  /** What a damaged archive still says of itself: where its header is whole, who it is and what it rests on. */
+  async #header(id: string): Promise<ArchiveInfo | undefined> {
+    const source = await this.#repository.get(id);
+    try {
+      return infoOf((await readHeader(source)).header, undefined, { sizeBytes: source.sizeBytes, sha256: '' });
+    } catch {
+      return undefined;
+    } finally {
+      await source.close();
+    }
+  }
+
   async #load(): Promise<void> {
     if (this.#isLoaded) return;
     this.#isLoaded = true;
@@ -130,7 +146,8 @@ const isUnreadable = (error: unknown): error is LlmspellError =>
   error instanceof LlmspellError && (error.code === 'BACKUP_DAMAGED' || error.code === 'BACKUP_VERSION');
 
 /** What a record says where nothing of its archive can be read. */
-const UNREADABLE: Omit<BackupRecord, 'id' | 'sizeBytes' | 'pinned'> = {
+const UNREADABLE: ArchiveInfo = {
+  id: '',
   formatVersion: 0,
   createdAtMs: 0,
   position: { storeId: '', seq: 0, timeMs: 0 },
@@ -142,7 +159,6 @@ const UNREADABLE: Omit<BackupRecord, 'id' | 'sizeBytes' | 'pinned'> = {
   recordCount: 0,
   entryCount: 0,
   uncompressedBytes: 0,
+  sizeBytes: 0,
   sha256: '',
-  isIncremental: false,
-  parentId: undefined,
 };

@@ -41,6 +41,7 @@ function linkProblem(child: BackupRecord, parent: BackupRecord | undefined, seen
   // An unreadable parent has its own problem; of a readable one the digest tells whether it is the one that was meant.
   if (parent.damage !== undefined) return undefined;
   if (parent.sha256 !== sha256) return `${id} is not the archive that ${child.id} was made from.`;
+  if (child.sealed) return undefined; // what it begins with is not known
   const sameStore = parent.position.storeId === child.position.storeId;
   if (sameStore && parent.position.seq > fromSeq) return `${id} is newer than what ${child.id} begins with.`;
   return undefined;
@@ -60,6 +61,10 @@ export function soundChainOf(head: BackupRecord, records: Records): BackupRecord
     subject: problem.id,
   });
 }
+
+/** When a backup was made; undefined where it is so damaged that it no longer tells. */
+export const creationOf = ({ createdAtMs, damage }: BackupRecord): number | undefined =>
+  damage !== undefined && createdAtMs === 0 ? undefined : createdAtMs;
 
 /** The backups that rest on one directly. */
 export const childrenOf = (id: string, records: readonly BackupRecord[]): BackupRecord[] =>

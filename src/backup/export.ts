@@ -1,5 +1,4 @@
 import type { FileHandle } from 'node:fs/promises';
-import { stat } from 'node:fs/promises';
 import { LlmspellError } from '../errors.js';
 import type { RawEntry } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
@@ -36,10 +35,12 @@ export async function exportBackup(
   const records = await archives.catalog.records();
   const head = findRecord(reference, records, archives.repository.location);
   const chain = soundChainOf(head, recordsById(records));
-  if (!options.overwrite) await refuseExisting(path);
   const format = /\.zip$/i.test(path) ? 'zip' : 'archive';
   const work = { archives, head, chain, options };
-  const written = await outputFile(path, (file) => (format === 'zip' ? asZip(work, file) : asArchive(work, file)));
+  const replace = options.overwrite ?? false;
+  const written = await outputFile(path, { replace }, (file) =>
+    format === 'zip' ? asZip(work, file) : asArchive(work, file),
+  );
   const isOpen = format === 'zip' && head.encrypted;
   return {
     ...written,
@@ -50,14 +51,6 @@ export async function exportBackup(
     durationMs: archives.clock.nowMs() - startMs,
     warnings: isOpen ? ['The backup is encrypted, and the zip is not: whoever has it can read it.'] : [],
   };
-}
-
-async function refuseExisting(path: string): Promise<void> {
-  if (!(await stat(path).catch(() => undefined))) return;
-  throw new LlmspellError('OUTPUT_FAILED', `There is already a file ${path}.`, {
-    subject: path,
-    hint: 'Choose another name, or replace it with --force.',
-  });
 }
 
 async function asZip(work: Export, file: FileHandle): Promise<Written> {

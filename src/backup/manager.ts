@@ -2,10 +2,12 @@ import { LlmspellError } from '../errors.js';
 import type { LiveSnapshot, StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { mapInOrder } from '../util/in-order.js';
+import { lostIn, scopesOf } from './archive-chunks.js';
 import { openArchive } from './archive-reader.js';
+import { type Rescued, rescueArchive } from './archive-rescue.js';
 import type { Archives } from './archives.js';
 import { Catalog } from './catalog.js';
-import { childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
+import { type Chain, chainOf, childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
 import { compact } from './compact.js';
 import { type ComparableState, comparable, diffStates } from './compare.js';
@@ -33,10 +35,12 @@ import type {
   ImportOptions,
   ImportResult,
   ListFilter,
+  LostRange,
   OperationOptions,
   ReadOptions,
   RekeyOptions,
   RekeyResult,
+  ScopeUsage,
   StateDiff,
   StorageUsage,
   ValidationResult,
@@ -197,6 +201,44 @@ export class BackupManager {
     return await this.#rewriting('The import', options, () => importFile(this.#archives, path, options));
   }
 
+  /** What each scope takes in one archive, in byte order. All of it is read. Throws as `find` and `open`. */
+  async scopes(reference: string, options: OperationOptions = {}): Promise<ScopeUsage[]> {
+    return await abortable('Looking at the backup', options.signal, async () => {
+      const { id, recordCount } = await this.find(reference);
+      return await this.#reading(id, options, (reader) => scopesOf(reader, recordCount, options));
+    });
+  }
+
+  /**
+   * What is still readable of one archive, and what is wrong with it, in the order of the file. Throws `BACKUP_NOT_FOUND`, and
+   * `BACKUP_KEY` where the configuration promises a key that is not there.
+   */
+  async *salvage(id: string, options: OperationOptions = {}): AsyncGenerator<Rescued> {
+    const source = await this.repository.get(id);
+    try {
+      yield* rescueArchive(source, await this.#archiveOptions(options));
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Which records of an archive are lost; undefined where so much of it is damaged that this cannot be told. */
+  async lost(id: string, options: OperationOptions = {}): Promise<LostRange[] | undefined> {
+    try {
+      return await this.#reading(id, options, lostIn);
+    } catch (error) {
+      if (error instanceof LlmspellError && (error.code === 'BACKUP_DAMAGED' || error.code === 'BACKUP_KEY'))
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** The archives that a backup consists of, base first, as far as they are there, and what is wrong with that. Throws as `find`. */
+  async remains(reference: string): Promise<Chain> {
+    const records = await this.#catalog.records();
+    return chainOf(findRecord(reference, records, this.repository.location), recordsById(records));
+  }
+
   async usage(): Promise<StorageUsage> {
     const records = await this.#catalog.records();
     const incremental = records.filter((record) => record.isIncremental).length;
@@ -256,6 +298,15 @@ export class BackupManager {
         await Promise.all([left.close(), right.close()]);
       }
     });
+  }
+
+  async #reading<T>(id: string, options: OperationOptions, read: (reader: ArchiveReader) => Promise<T>): Promise<T> {
+    const reader = await this.open(id, options);
+    try {
+      return await read(reader);
+    } finally {
+      await reader.close();
+    }
   }
 
   async #rewriting<T>(what: string, { signal }: OperationOptions, work: () => Promise<T>): Promise<T> {

@@ -91,6 +91,18 @@ export interface ArchiveWriter {
   finish(result: { entryCount?: number }): Promise<ArchiveInfo>;
 }
 
+/** One chunk of an archive as its index has it. */
+export interface ArchiveChunk {
+  /** Of its whole frame. */
+  frameBytes: number;
+  /** Records that begin in it. */
+  begun: number;
+  /** Sort key of the record that its first byte belongs to, cut to 1 KiB: of an entry its raw key, of a change its number. */
+  first: Uint8Array;
+  /** The records that end in it; undefined where it is damaged. */
+  contents: readonly (RawEntry | HistoryRecord)[] | undefined;
+}
+
 /** Reads one archive; every byte it hands out has had its chunk's checksum verified. Errors are `BACKUP_DAMAGED` or `BACKUP_KEY`. */
 export interface ArchiveReader {
   readonly info: ArchiveInfo;
@@ -100,6 +112,8 @@ export interface ArchiveReader {
   changes(): AsyncIterable<readonly HistoryRecord[]>;
   /** The value of one entry of a full archive, by its raw key; reads the index and one chunk. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Everything in it, chunk by chunk; a damaged one is passed over. */
+  chunks(): AsyncIterable<ArchiveChunk>;
   close(): Promise<void>;
 }
 
@@ -297,6 +311,25 @@ export interface ImportResult {
   isNew: boolean;
   durationMs: number;
   warnings: string[];
+}
+
+/** What one scope takes in an archive. */
+export interface ScopeUsage {
+  scope: Uint8Array;
+  /** Entries of a full archive, changes of an incremental one. */
+  records: number;
+  /** Of their keys and values. */
+  rawBytes: number;
+  /** Their share of the compressed chunks that they are in. */
+  storedBytes: number;
+}
+
+/** Records that stood in damaged parts of an archive. */
+export interface LostRange {
+  records: number;
+  /** Of a full archive: the entries from this one on and before that one. */
+  from?: EntryName;
+  to?: EntryName;
 }
 
 /** An entry by its name. */

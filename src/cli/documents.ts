@@ -1,3 +1,4 @@
+import { creationOf } from '../backup/chain.js';
 import type {
   BackupRecord,
   CleanupResult,
@@ -5,32 +6,54 @@ import type {
   EntryName,
   ExportResult,
   ImportResult,
+  LostRange,
   RekeyResult,
+  ScopeUsage,
   ValidationResult,
 } from '../backup/types.js';
 import { toPlainError } from '../errors.js';
-import type { DrillResult, RestoreResult } from '../recovery/types.js';
+import type { RescueResult } from '../recovery/rescue.js';
+import type { DrillResult, Reach, RecoveryPlan, RestoreResult } from '../recovery/types.js';
 import { printable } from '../util/bytes.js';
 
 /** What programs get of backups with `--json`: the names are those that scripts know them by. Times are Unix milliseconds and seconds. */
 
-export const backupDocument = (backup: BackupRecord) => ({
-  id: backup.id,
-  created_at: Math.floor(backup.createdAtMs / 1000),
-  created_at_ms: backup.createdAtMs,
-  is_incremental: backup.isIncremental,
-  parent_id: backup.parentId ?? null,
-  size_bytes: backup.sizeBytes,
-  uncompressed_bytes: backup.uncompressedBytes,
-  entry_count: backup.entryCount,
-  record_count: backup.recordCount,
-  compression: backup.compression.type,
-  encrypted: backup.encrypted,
-  description: backup.description,
-  tags: backup.tags,
-  pinned: backup.pinned,
-  sha256: backup.sha256,
-  damage: backup.damage ?? null,
+/** What a backup does not tell, because it is damaged, or encrypted and its key not there (`sealed`), is null. */
+export function backupDocument(backup: BackupRecord) {
+  const createdAtMs = creationOf(backup);
+  const hasHeader = createdAtMs !== undefined;
+  const told = <T>(value: T): T | null => (backup.sealed ? null : value);
+  return {
+    id: backup.id,
+    created_at: hasHeader ? Math.floor(createdAtMs / 1000) : null,
+    created_at_ms: createdAtMs ?? null,
+    is_incremental: hasHeader ? backup.isIncremental : null,
+    parent_id: backup.parentId ?? null,
+    size_bytes: backup.sizeBytes,
+    uncompressed_bytes: told(backup.uncompressedBytes),
+    entry_count: told(backup.entryCount),
+    record_count: told(backup.recordCount),
+    compression: hasHeader ? backup.compression.type : null,
+    encrypted: hasHeader ? backup.encrypted : null,
+    sealed: backup.sealed,
+    description: backup.description,
+    tags: backup.tags,
+    schema_version: backup.schemaVersion ?? null,
+    pinned: backup.pinned,
+    sha256: backup.sha256 || null,
+    damage: backup.damage ?? null,
+  };
+}
+
+export const infoDocument = (backup: BackupRecord, scopes: readonly ScopeUsage[] | undefined) => ({
+  ...backupDocument(backup),
+  scopes:
+    scopes?.map(({ scope, records, rawBytes, storedBytes }) => ({
+      scope: printable(scope),
+      records,
+      uncompressed_bytes: rawBytes,
+      stored_bytes: Math.round(storedBytes),
+    })) ?? null,
 });
 
 export const validationDocument = (result: ValidationResult) => ({
@@ -87,9 +110,58 @@ export const importDocument = (result: ImportResult) => ({
   warnings: result.warnings,
 });
 
+const lostDocument = ({ records, from, to }: LostRange) => ({
+  records,
+  from: from ? nameDocument(from) : null,
+  to: to ? nameDocument(to) : null,
+});
+
+export const rescueDocument = (
+  result: RescueResult,
+  entries: readonly (EntryName & { sizeBytes: number })[],
+  into: string | undefined,
+) => ({
+  backup_id: result.backupId,
+  is_complete: result.isComplete,
+  entry_count: result.entryCount,
+  into: into ?? null,
+  archives: result.archives.map((archive) => ({
+    id: archive.id,
+    is_incremental: archive.isIncremental,
+    record_count: archive.recordCount ?? null,
+    rescued_count: archive.rescuedCount,
+    lost: archive.lost?.map(lostDocument) ?? null,
+    problems: archive.problems,
+  })),
+  entries: entries.map((entry) => ({ ...nameDocument(entry), size_bytes: entry.sizeBytes })),
+  warnings: result.warnings,
+  duration_ms: result.durationMs,
+});
+
+const planDocument = ({ chain, history, target }: RecoveryPlan) => ({
+  chain: chain.map(({ id, isIncremental, createdAtMs, sizeBytes, recordCount }) => ({
+    id,
+    is_incremental: isIncremental,
+    created_at_ms: createdAtMs,
+    size_bytes: sizeBytes,
+    record_count: recordCount,
+  })),
+  history: history ? { from_seq: history.fromSeq, to_seq: history.toSeq } : null,
+  target: { store_id: target.storeId, seq: target.seq ?? null, time_ms: target.timeMs ?? null },
+});
+
+const reachDocument = ({ fromMs, toMs, gaps, unusable }: Reach) => ({
+  from_ms: fromMs ?? null,
+  to_ms: toMs ?? null,
+  gaps: gaps.map((gap) => ({ from_ms: gap.fromMs, to_ms: gap.toMs, reason: gap.reason })),
+  unusable,
+});
+
 export const restoreDocument = (result: RestoreResult) => ({
   backup_id: result.backupId ?? null,
   dry_run: result.dryRun,
+  plan: planDocument(result.plan),
+  reach: result.reach ? reachDocument(result.reach) : null,
   entries_restored: result.entriesRestored,
   entries_deleted: result.entriesDeleted,
   rollback_id: result.rollbackId ?? null,

@@ -78,16 +78,35 @@ export function stringArgument(fn: string, index: number, value: unknown): strin
   return typeof value === 'string' ? value : printable(bytes);
 }
 
-/**
- * A moment as scripts give it: Unix seconds (fraction allowed) or an ISO-8601 string (without a zone: local time, as
- * ECMAScript has it; a date alone: UTC). In whole milliseconds, rounded down.
- */
-export function timeArgument(fn: string, index: number, value: unknown): number {
-  const timeMs = parseTime(value);
-  if (timeMs === undefined) throw badArgument(fn, index, 'Unix seconds or an ISO-8601 time expected');
-  return timeMs;
+/** A moment as scripts give it to a function. */
+export function momentArgument(fn: string, index: number, value: unknown): Moment {
+  const moment = parseMoment(value);
+  if (moment) return moment;
+  throw badArgument(fn, index, 'Unix seconds, an ISO-8601 time, seq:NUMBER or a backup id expected');
 }
 
+type Moment = { timeMs: number } | { seq: number } | { backupId: string };
+
+/**
+ * A moment as people and scripts name it: a time as `parseTime` takes it, `seq:NUMBER` for that of a change, or a backup by its id, the beginning of
+ * it, `latest`, or the id of a rollback point.
+ */
+export function parseMoment(value: unknown): Moment | undefined {
+  const timeMs = parseTime(value);
+  if (timeMs !== undefined) return { timeMs };
+  if (typeof value !== 'string') return undefined;
+  const [, seq] = /^seq:(\d{1,15})$/.exec(value) ?? [];
+  if (seq !== undefined) return { seq: Number(seq) };
+  // Some digits alone may be a time that somebody wrote as text.
+  return /^([0-9a-f]{16}|(?=\d*[a-f])[0-9a-f]{1,15}|latest|rollback-\d+)$/i.test(value)
+    ? { backupId: value }
+    : undefined;
+}
+
+/**
+ * A time as people and scripts give it: Unix seconds (fraction allowed) or an ISO-8601 string (without a zone: local time, as
+ * ECMAScript has it; a date alone: UTC). In whole milliseconds, rounded down.
+ */
 export function parseTime(value: unknown): number | undefined {
   // A product with 1000 may fall just short of the whole millisecond that was meant; a thousandth of one brings it back.
   if (typeof value === 'number' && Number.isFinite(value)) return Math.floor(value * 1000 + 0.001);

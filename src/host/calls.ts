@@ -1,7 +1,8 @@
+import { creationOf } from '../backup/chain.js';
 import type { BackupRecord, CreateOptions, Progress } from '../backup/types.js';
 import { sentenceOf, toLlmspellError } from '../errors.js';
 import type { RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
-import { badArgument, optionsOf, stringArgument, timeArgument } from './arguments.js';
+import { badArgument, momentArgument, optionsOf, stringArgument } from './arguments.js';
 import type { HostParts } from './host.js';
 import type { NamedCall, NamedCallContext } from './state-service.js';
 
@@ -44,9 +45,9 @@ export function backupCalls(parts: HostParts): Record<string, NamedCall> {
       return restore(parts, { backupId }, options, context);
     },
     restore_to: async ([when, given], context) => {
-      const timeMs = timeArgument('restore_to', 1, when);
+      const moment = momentArgument('restore_to', 1, when);
       const options = restoreOptions('restore_to', given);
-      return restore(parts, { timeMs }, options, context);
+      return restore(parts, moment, options, context, true);
     },
     validate_backup: async ([id, given], context) => {
       const backupId = stringArgument('validate_backup', 1, id);
@@ -134,14 +135,20 @@ function restoreOptions(fn: string, given: unknown): RestoreOptions {
   };
 }
 
-async function restore(parts: HostParts, target: RecoveryTarget, options: RestoreOptions, context: NamedCallContext) {
+async function restore(
+  parts: HostParts,
+  target: RecoveryTarget,
+  options: RestoreOptions,
+  context: NamedCallContext,
+  isMoment = false,
+) {
   return operation(async () => {
     const result = await (await parts.recovery()).restore(target, { ...options, ...watching(context) });
-    return restoreTable(result, target);
+    return { ...restoreTable(result), restored_to: isMoment ? result.restoredToMs / 1000 : undefined };
   });
 }
 
-const restoreTable = (result: RestoreResult, target: RecoveryTarget) => ({
+const restoreTable = (result: RestoreResult) => ({
   backup_id: result.backupId,
   dry_run: result.dryRun,
   entries_restored: result.entriesRestored,
@@ -149,7 +156,6 @@ const restoreTable = (result: RestoreResult, target: RecoveryTarget) => ({
   rollback_id: result.rollbackId,
   chain: result.chain,
   duration_ms: result.durationMs,
-  restored_to: 'timeMs' in target ? result.restoredToMs / 1000 : undefined,
   warnings: result.warnings,
 });
 
@@ -181,17 +187,23 @@ const watching = ({ emit, signal }: NamedCallContext) => ({
 
 const seconds = (timeMs: number) => Math.floor(timeMs / 1000);
 
-const asTable = (backup: BackupRecord) => ({
-  id: backup.id,
-  created_at: seconds(backup.createdAtMs),
-  created_at_ms: backup.createdAtMs,
-  size_bytes: backup.sizeBytes,
-  is_incremental: backup.isIncremental,
-  parent_id: backup.parentId,
-  entry_count: backup.entryCount,
-  compression: backup.compression.type,
-  description: backup.description,
-  tags: backup.tags,
-  pinned: backup.pinned,
-  damage: backup.damage,
-});
+/** What an encrypted or damaged backup does not tell is nil. */
+function asTable(backup: BackupRecord) {
+  const createdAtMs = creationOf(backup);
+  const told = <T>(value: T): T | undefined => (backup.sealed ? undefined : value);
+  return {
+    id: backup.id,
+    created_at: createdAtMs === undefined ? undefined : seconds(createdAtMs),
+    created_at_ms: createdAtMs,
+    size_bytes: backup.sizeBytes,
+    is_incremental: backup.isIncremental,
+    parent_id: backup.parentId,
+    entry_count: told(backup.entryCount),
+    compression: backup.compression.type,
+    description: backup.description,
+    tags: backup.tags,
+    schema_version: backup.schemaVersion,
+    pinned: backup.pinned,
+    damage: backup.damage,
+  };
+}

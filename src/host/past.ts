@@ -1,38 +1,38 @@
 import { LlmspellError } from '../errors.js';
+import type { RecoveryTarget } from '../recovery/types.js';
 import type { StateSnapshot, StateStore } from '../state/types.js';
-import { badArgument, parseTime } from './arguments.js';
+import { badArgument, parseMoment } from './arguments.js';
 import type { HostParts } from './host.js';
 
 /**
- * The whole state as it was at `when`: Unix seconds, an ISO-8601 time, or a backup id (or its beginning, or `latest`), to be read only.
+ * The whole state as it was at `when`: Unix seconds, an ISO-8601 time, `seq:NUMBER` of a change, or a backup id (or its beginning, or `latest`), to be
+ * read only.
  * From the state's own history where that reaches so far, else from the archives. Throws `HISTORY_UNREACHABLE`, and what finding
  * and reading the backup throws.
  */
 export async function openPast(parts: HostParts, when: unknown): Promise<StateSnapshot> {
-  const timeMs = parseTime(when);
-  if (timeMs === undefined && typeof when !== 'string') throw badArgument('at', 1, 'a time or a backup id expected');
+  if (typeof when !== 'string' && parseMoment(when) === undefined)
+    throw badArgument('at', 1, 'a time, seq:NUMBER or a backup id expected');
+  const moment = parseMoment(when) ?? { backupId: String(when) };
   const store = await parts.store();
   try {
-    return await store.at(
-      timeMs === undefined ? await seqOf(parts, store, String(when)) : await store.seqAtTime(timeMs),
-    );
+    return await store.at(await seqOf(parts, store, moment));
   } catch (error) {
     if (!isUnreachable(error) || !parts.hasBackups) throw error;
-    return await fromArchives(parts, timeMs === undefined ? { backupId: String(when) } : { timeMs });
+    return await fromArchives(parts, moment);
   }
 }
 
-async function seqOf(parts: HostParts, store: StateStore, reference: string): Promise<number> {
-  const { id, position } = await (await parts.backups()).find(reference);
+async function seqOf(parts: HostParts, store: StateStore, moment: RecoveryTarget): Promise<number> {
+  if ('seq' in moment) return moment.seq;
+  if ('timeMs' in moment) return await store.seqAtTime(moment.timeMs);
+  const { id, position } = await (await parts.backups()).find(moment.backupId);
   if (position.storeId === store.storeId) return position.seq;
   throw new LlmspellError('HISTORY_UNREACHABLE', `Backup ${id} is of another state.`);
 }
 
 /** Restored into a scratch state in memory, which lives as long as the view. */
-async function fromArchives(
-  parts: HostParts,
-  target: { backupId: string } | { timeMs: number },
-): Promise<StateSnapshot> {
+async function fromArchives(parts: HostParts, target: RecoveryTarget): Promise<StateSnapshot> {
   const [{ openStore }, { createMemoryBackend }] = await Promise.all([
     import('../state/store.js'),
     import('../state/backends/memory.js'),

@@ -1,6 +1,6 @@
 import type { BackupManager } from '../backup/manager.js';
 import { abortable, type Report, reporter } from '../backup/operation.js';
-import type { OperationOptions, Progress } from '../backup/types.js';
+import type { BackupRecord, OperationOptions, Progress } from '../backup/types.js';
 import { LlmspellError } from '../errors.js';
 import type { ActivatedGeneration, GenerationWriter, Position, RollbackPoint, StateStore } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
@@ -9,9 +9,10 @@ import { type Clock, systemClock } from '../util/clock.js';
 import { type Build, compare, type Effect, fill } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
+import { reachOf } from './reach.js';
 import { openScratch, type ScratchState } from './scratch.js';
 import { historySource, type RecoverySource } from './source.js';
-import type { RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
+import type { Reach, RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
 
 const ROLLBACK_ID = /^rollback-\d+$/;
 
@@ -63,12 +64,27 @@ export class RecoveryOrchestrator {
    */
   async plan(target: RecoveryTarget): Promise<RecoveryPlan> {
     if ('backupId' in target) return planOfChain(await this.#backups.chain(target.backupId));
-    const moment = 'seq' in target ? target : await this.#momentAt(target.timeMs);
+    const moment: Moment = 'seq' in target ? target : await this.#momentAt(target.timeMs);
     const snapshot = await this.#store.snapshot();
     await snapshot.close();
-    const plan = planMoment(moment, await this.#backups.list(), snapshot);
+    const records = await this.#backups.list();
+    const { historyStart, seq } = snapshot;
+    const storeId = seq === 0 && moment.timeMs === undefined ? newestStore(records) : undefined;
+    const plan = planMoment(moment, records, { storeId: storeId ?? snapshot.storeId, historyStart, seq });
     if (!('unreachable' in plan)) return plan;
     throw new LlmspellError('HISTORY_UNREACHABLE', plan.unreachable, { hint: 'Choose another time, or a backup.' });
+  }
+
+  /** Which moments the history and the backups can give, and which they cannot, and why. Nothing of the archives but their ends is read. */
+  async reach(): Promise<Reach> {
+    const snapshot = await this.#store.snapshot();
+    await snapshot.close();
+    const { storeId, historyStartMs: fromMs, seq } = snapshot;
+    const records = await this.#backups.list();
+    if (seq === 0) return reachOf(records, undefined);
+    const toMs = this.#clock.nowMs();
+    const isKept = await this.#momentAt(toMs).then((moment) => moment.seq !== undefined);
+    return reachOf(records, { storeId, ...(isKept && { history: { fromMs, toMs } }) });
   }
 
   /**
@@ -196,6 +212,7 @@ export class RecoveryOrchestrator {
       backupId: plan.chain.at(-1)?.id,
       dryRun: options.dryRun ?? false,
       plan,
+      ...(options.dryRun && { reach: await this.reach() }),
       ...effect,
       rollbackId: activated?.rollbackId,
       chain: plan.chain.map(({ id }) => id),
@@ -300,6 +317,10 @@ export class RecoveryOrchestrator {
 const isReadWhole = ({ dryRun, scopes }: RestoreOptions): boolean => !dryRun && !scopes;
 
 const isDamage = (error: unknown): boolean => error instanceof LlmspellError && error.code === 'BACKUP_DAMAGED';
+
+/** A state in which nothing has happened yet takes the place of another: changes are numbered as in that of the newest backup. */
+const newestStore = (records: readonly BackupRecord[]): string | undefined =>
+  records.findLast(({ damage }) => damage === undefined)?.position.storeId;
 
 /** Whether the whole state is to become the old one. */
 const isPlain = ({ dryRun, scopes, preserveUntracked }: RestoreOptions): boolean =>

@@ -26,10 +26,23 @@ export interface RecoveryPlan {
   target: { storeId: string; seq?: number; timeMs?: number };
 }
 
+/** Which moments can be had at all, and which not. */
+export interface Reach {
+  /** The first and the last moment that can be had; absent where none can. */
+  fromMs?: number;
+  toMs?: number;
+  /** Between them, what cannot be had and why; ascending. */
+  gaps: { fromMs: number; toMs: number; reason: string }[];
+  /** Backups that cannot be used, and why. */
+  unusable: { id: string; reason: string }[];
+}
+
 export interface RestoreResult {
   backupId: string | undefined;
   dryRun: boolean;
   plan: RecoveryPlan;
+  /** Of a dry run. */
+  reach?: Reach;
   entriesRestored: number;
   entriesDeleted: number;
   rollbackId: string | undefined;

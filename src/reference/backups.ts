@@ -24,7 +24,13 @@ for _, was in ipairs(State.history("job", "step")) do print(was.deleted, was.val
 const at: FunctionReference = {
   name: 'at',
   text: 'Returns the state as it was at a moment or in a backup, to be read. It is closed when the script ends.',
-  parameters: [parameter('when', 'number|string', 'Unix seconds, an ISO-8601 time, or the id of a backup')],
+  parameters: [
+    parameter(
+      'when',
+      'number|string',
+      'Unix seconds, an ISO-8601 time, `seq:NUMBER` of a change, or the id of a backup',
+    ),
+  ],
   result: { type: 'llmspell.View', text: 'reads as `State` does' },
   raises: 'a moment that neither the history nor a backup reaches; an id that no backup has',
   example: `State.set("job", "step", "load")
@@ -79,7 +85,11 @@ const restoreTo: FunctionReference = {
   name: 'restore_to',
   text: `As \`restore_backup\`, but to a moment. ${FAILURE}`,
   parameters: [
-    parameter('when', 'number|string', 'Unix seconds (fraction allowed) or an ISO-8601 time'),
+    parameter(
+      'when',
+      'number|string',
+      'Unix seconds (fraction allowed), an ISO-8601 time, `seq:NUMBER` of a change as `State.history` has it, or the id of a backup',
+    ),
     optional('options', 'llmspell.RestoreOptions', 'what of it, and how'),
   ],
   result: {

@@ -6,12 +6,16 @@ const errors = optional('errors', 'string[]', 'the same, one by one');
 const warnings = optional('warnings', 'string[]', 'what is worth knowing although it was done');
 const durationMs = optional('duration_ms', 'integer', 'how long it took');
 const backupFields = [
-  parameter('created_at', 'integer', 'whole Unix seconds, as `os.date` takes them'),
-  parameter('created_at_ms', 'integer', 'Unix milliseconds'),
+  parameter(
+    'created_at',
+    'integer',
+    'whole Unix seconds, as `os.date` takes them; nil where it is so damaged that it no longer tells',
+  ),
+  parameter('created_at_ms', 'integer', 'Unix milliseconds; nil likewise'),
   parameter('size_bytes', 'integer', 'what the archive takes'),
   parameter('is_incremental', 'boolean', 'whether it rests on another one'),
   optional('parent_id', 'string', 'the one that it rests on'),
-  parameter('entry_count', 'integer', 'how many entries the state had'),
+  parameter('entry_count', 'integer', 'how many entries the state had; nil likewise, and where its key is missing'),
   parameter('compression', 'string', '`zstd`, `gzip`, `lz4`, `brotli` or `none`'),
   parameter('description', 'string', 'what it is for'),
   parameter('tags', 'string[]', 'names to find it by'),
@@ -84,6 +88,7 @@ export const classes: readonly ClassReference[] = [
       parameter('id', 'string', 'its id'),
       ...backupFields,
       optional('damage', 'string', 'what is wrong with the archive'),
+      optional('schema_version', 'string', 'the version of the schema of the state, where it has one'),
     ],
   },
   {

@@ -52,6 +52,7 @@ export class SourceSnapshot implements StateSnapshot {
 /** What the store was when the backend's snapshot was taken; its documents are those of that moment. */
 export class CommittedSnapshot extends SourceSnapshot implements LiveSnapshot {
   readonly historyStart: number;
+  readonly historyStartMs: number;
   readonly restoredFrom: LiveSnapshot['restoredFrom'];
   readonly #view: BackendSnapshot;
 
@@ -60,6 +61,7 @@ export class CommittedSnapshot extends SourceSnapshot implements LiveSnapshot {
     super(entriesUnder(view, generationPrefix(generation)), view, { ...head, storeId: catalog.storeId });
     this.#view = view;
     this.historyStart = horizon.seq;
+    this.historyStartMs = horizon.timeMs;
     this.restoredFrom = catalog.restoredFrom;
   }
 

@@ -94,6 +94,8 @@ export interface StateSnapshot extends Position {
 export interface LiveSnapshot extends StateSnapshot {
   /** The sequence number from which on every change is still kept: changes with `seq > historyStart` are there. */
   readonly historyStart: number;
+  /** When that change was made; 0 where it is the beginning of everything. */
+  readonly historyStartMs: number;
   /** Set where the state was restored whole from a backup: the changes since then are those above `seq`, made at or after `timeMs`. */
   readonly restoredFrom: { backupId: string; seq: number; timeMs: number } | undefined;
   /** Every change above `seq`, ascending. Throws `HISTORY_UNREACHABLE` where `seq < historyStart`. */

@@ -1,9 +1,17 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { atomicWrite } from './atomic-write.js';
 
-/** Writes a file that somebody named, all of it or nothing; what stands there is replaced. Throws `OUTPUT_FAILED`, and our own errors of `write`. */
-export async function outputFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
+/**
+ * Writes a file that somebody named, all of it or nothing. Throws `OUTPUT_FAILED`, also where there is a file already that is not to be replaced,
+ * and our own errors of `write`.
+ */
+export async function outputFile<T>(
+  path: string,
+  { replace }: { replace: boolean },
+  write: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  if (!replace && (await stat(path).catch(() => undefined))) throw alreadyThere(path);
   try {
     return await atomicWrite(path, write);
   } catch (error) {
@@ -14,3 +22,9 @@ export async function outputFile<T>(path: string, write: (file: FileHandle) => P
     });
   }
 }
+
+const alreadyThere = (path: string) =>
+  new LlmspellError('OUTPUT_FAILED', `There is already a file ${path}.`, {
+    subject: path,
+    hint: 'Choose another name, or replace it with --force.',
+  });

@@ -1,4 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, expect, test } from 'vitest';
@@ -86,7 +87,11 @@ test.each([
   [['restore', 'ffff', '--yes'], 1, 'There is no backup'],
   [['restore'], 2, 'Name either a backup or, with --to, a moment.'],
   [['restore', 'latest', '--to', '@5'], 2, 'Name either a backup or, with --to, a moment.'],
-  [['restore', '--to', 'yesterday'], 2, '"yesterday" is neither an ISO 8601 time nor @SECONDS.'],
+  [
+    ['restore', '--to', 'yesterday'],
+    2,
+    '"yesterday" is neither an ISO 8601 time nor @SECONDS, seq:NUMBER or a backup.',
+  ],
 ])('backup %j exits %i', async (args, code, sentence) => {
   const finished = await cli.run(['backup', ...args]);
   expect([finished.code, finished.stdout]).toEqual([code, '']);
@@ -200,6 +205,69 @@ test('a backup is carried to another place, also where the state is in memory on
       stdout: '',
       stderr: expect.stringContaining(sentence),
     });
+});
+
+test('a restore into a directory needs no state that is free, and makes one that can be used', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  const [{ seq }] = JSON.parse(await ok('state', 'history', 'global', 'a', '--json')).history;
+  const holder = cli.start(['exec', 'State.set("a", 2) print("held") io.read()']);
+  await once(holder.stdout, 'data');
+  const { code, stdout } = await cli.run(['backup', 'restore', id, '--into', 'copy', '--lock-timeout', '0']);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^Restored the state of .* into copy, in /)]);
+  const ended = once(holder, 'close');
+  holder.stdin.end();
+  await ended;
+  expect(await ok('state', 'get', 'global', 'a')).toBe('2\n');
+  await configure('[runtime.state_persistence]\npath = "copy"\n[runtime.state_persistence.backup]');
+  expect(await ok('state', 'show')).toBe('global\n  a  1\n');
+  await ok('backup', 'restore', '--to', `seq:${seq}`, '--into', 'other');
+  const again = await cli.run(['backup', 'restore', '--to', id, '--into', 'copy']);
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });
+});
+
+test('a dry run prints the plan, and what cannot be reached and why', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const full = await create();
+  await ok('state', 'set', 'global', 'a', '2');
+  const second = await create('--incremental');
+  await ok('state', 'set', 'global', 'a', '3');
+  const third = await create('--incremental');
+  const plan = await ok('backup', 'restore', second, '--dry-run');
+  expect(plan).toMatch(new RegExp(`${full} +full .* 1 entry\\n +${second} +incremental .* 1 change\\n$`));
+  await rm(join(cli.cwd, 'backups', `${second}.lsb`));
+  const text = await ok('backup', 'restore', full, '--dry-run');
+  expect(text).toContain(`Not reachable:\n  backup ${third}: ${second}, which ${third} rests on, is not there.`);
+  const { plan: found, reach } = JSON.parse(await ok('backup', 'restore', '--to', full, '--dry-run', '--json'));
+  expect(found).toMatchObject({ chain: [{ id: full, is_incremental: false, record_count: 1 }], history: null });
+  expect(reach).toMatchObject({ gaps: [], unusable: [{ id: third, reason: expect.stringContaining(second) }] });
+  const nowhere = await cli.run(['backup', 'restore', '--to', 'seq:99', '--dry-run']);
+  expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('The state of change 99 cannot be had') });
+});
+
+test('what is left of a damaged backup is told and saved; of what says nothing, nothing is made up', async () => {
+  await ok('state', 'set', 'global', 'a', '1');
+  const id = await create();
+  expect(await ok('backup', 'rescue', id)).toMatch(/^global a {2}1 B\n\n.* 1 of 1 entries read\n.* nothing is damaged/);
+  await ok('backup', 'rescue', id, '--into', 'saved');
+  await ok('backup', 'rescue', id, '--into', 'saved.jsonl');
+  expect(await readFile(join(cli.cwd, 'saved.jsonl'), 'utf8')).toBe('{"scope":"global","key":"a","value":1}\n');
+  const info = JSON.parse(await ok('backup', 'info', id, '--json'));
+  expect(info.scopes).toMatchObject([{ scope: 'global', records: 1, uncompressed_bytes: 10 }]);
+
+  await flipByte(id);
+  const rescued = await cli.run(['backup', 'rescue', id, '--json']);
+  expect(rescued.code).toBe(4);
+  expect(JSON.parse(rescued.stdout)).toMatchObject({
+    is_complete: false,
+    archives: [{ problems: expect.arrayContaining(['The SHA-256 of the file does not fit.']) }],
+  });
+  await writeFile(join(cli.cwd, 'backups', `${id}.lsb`), 'gone');
+  const nothing = await cli.run(['backup', 'rescue', id, '--into', 'nothing']);
+  expect(nothing).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('Nothing of backup') });
+  expect(await readdir(cli.cwd)).not.toContain('nothing');
+  expect(await ok('backup', 'list')).toMatch(new RegExp(`${id} +\\? +\\? +\\? +4 B +\\? +DAMAGED`));
+  expect(JSON.parse(await ok('backup', 'info', id, '--json'))).toMatchObject({ created_at: null, entry_count: null });
 });
 
 test('a backup that rests on others is made a full one, and those are then no longer needed', async () => {

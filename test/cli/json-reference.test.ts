@@ -10,20 +10,29 @@ const INTRODUCTION = `# What the command prints with \`--json\`
 One document on stdout and nothing else. Fields are added in later versions, never renamed or removed. \`…_ms\` is milliseconds, \`…_bytes\` is
 bytes, \`created_at\` and \`validated_at\` are whole Unix seconds. Values of the state are exact: what JSON has no word for is an object
 with one key that begins with \`$\` (\`{"$int": "9223372036854775807"}\`, \`{"$float": "1"}\`, \`{"$bytes": "<base64>"}\`,
-\`{"$table": [[key, value], …]}\`). Scopes and keys that are not text are shown with \`\\xNN\`; \`state export\` has them exactly.
+\`{"$table": [[key, value], …]}\`). Scopes and keys that are not text are shown with \`\\xNN\`; \`state export\` has them exactly. What is not known or does not apply is null.
 `;
 
 /** What a document is made of, as TypeScript would say it. */
 type Shape = string | { [key: string]: Shape } | [Shape];
 
 /** Null in some runs and text in others. */
-const NULLABLE = new Set(['parent_id', 'damage', 'rollback_id']);
+const NULLABLE = new Set(['parent_id', 'damage', 'rollback_id', 'schema_version', 'into']);
+
+/** What the runs below do not come to. */
+const RARE: Record<string, string> = {
+  '.results[].error': '{ code, message, hint } | null',
+  '.plan.history': '{ from_seq: number, to_seq: number } | null',
+  '.reach.gaps': '{ from_ms: number, to_ms: number, reason: string }[]',
+  '.reach.unusable': '{ id: string, reason: string }[]',
+  '.archives[].lost': '{ records: number, from: { scope, key } | null, to: { scope, key } | null }[] | null',
+};
 
 function shapeOf(value: unknown, path: string): Shape {
   if (path.endsWith('.value')) return 'value';
   if (path.endsWith('.settings')) return '{ as the configuration file has them }';
   if (path.endsWith('.origins')) return '{ [key]: { from, file, line, variables } }';
-  if (path === '.results[].error') return '{ code, message, hint } | null';
+  if (path in RARE) return RARE[path]!;
   const name = path.slice(path.lastIndexOf('.') + 1);
   if (NULLABLE.has(name)) return 'string | null';
   if (path === '.added' || path === '.changed' || path === '.removed') return [{ scope: 'string', key: 'string' }];
@@ -36,6 +45,7 @@ function shapeOf(value: unknown, path: string): Shape {
 function union(a: Shape, b: Shape): Shape {
   if (JSON.stringify(a) === JSON.stringify(b) || b === 'never') return a;
   if (a === 'never') return b;
+  if (a === 'null') return b;
   if (typeof a === 'string' && typeof b === 'string')
     return [...new Set([...a.split(' | '), ...b.split(' | ')])].sort().reverse().join(' | ');
   if (typeof a === 'string' || typeof b === 'string' || Array.isArray(a) || Array.isArray(b)) return a;
@@ -94,6 +104,7 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('state set', 'global', 'b', '1');
   await run('backup timeline');
   await run('backup timeline --html timeline.html');
+  await run('backup rescue', 'latest');
   await run('backup export', 'latest', 'x.lsb');
   await run('backup import', 'x.lsb', '--quiet');
   await run('backup delete', 'latest');

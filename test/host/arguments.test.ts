@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { optionsOf, parseTime, stringArgument, timeArgument } from '../../src/host/arguments.js';
+import { momentArgument, optionsOf, parseTime, stringArgument } from '../../src/host/arguments.js';
 
 const kinds = { incremental: 'boolean', tags: 'strings', limit: 'count', scopes: 'byteStrings' } as const;
 
@@ -57,16 +57,37 @@ describe('moments', () => {
   });
 
   test('ISO-8601 with a zone', () => {
-    expect(timeArgument('restore_to', 1, '2026-01-02T03:04:05.006Z')).toBe(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
-    expect(timeArgument('restore_to', 1, '2026-01-02T03:04:05+01:00')).toBe(Date.UTC(2026, 0, 2, 2, 4, 5));
+    expect(parseTime('2026-01-02T03:04:05.006Z')).toBe(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
+    expect(parseTime('2026-01-02T03:04:05+01:00')).toBe(Date.UTC(2026, 0, 2, 2, 4, 5));
   });
 
-  test.each(['yesterday', '', '12', Number.NaN, Number.POSITIVE_INFINITY, true, undefined, '2026-13-99'])(
-    '%j is no moment',
-    (given) => {
-      expect(() => timeArgument('restore_to', 1, given)).toThrow("bad argument #1 to 'restore_to'");
-    },
-  );
+  test.each([
+    ['2026-01-02T03:04:05Z', { timeMs: Date.UTC(2026, 0, 2, 3, 4, 5) }],
+    [1.5, { timeMs: 1500 }],
+    ['seq:4711', { seq: 4711 }],
+    ['latest', { backupId: 'latest' }],
+    ['3f9a', { backupId: '3f9a' }],
+    ['0123456789012345', { backupId: '0123456789012345' }],
+    ['rollback-7', { backupId: 'rollback-7' }],
+  ])('%j names a moment', (given, moment) => {
+    expect(momentArgument('restore_to', 1, given)).toEqual(moment);
+  });
+
+  test.each([
+    'yesterday',
+    '',
+    '12',
+    'seq:',
+    'seq:-1',
+    '../x',
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    true,
+    undefined,
+    '2026-13-99',
+  ])('%j is no moment', (given) => {
+    expect(() => momentArgument('restore_to', 1, given)).toThrow("bad argument #1 to 'restore_to'");
+  });
 });
 
 test('a missing string says what it got instead', () => {

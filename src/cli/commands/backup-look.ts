@@ -1,9 +1,10 @@
-import type { BackupRecord, StateDiff, ValidationResult } from '../../backup/types.js';
+import { creationOf } from '../../backup/chain.js';
+import type { BackupRecord, ScopeUsage, StateDiff, ValidationResult } from '../../backup/types.js';
 import { EXIT } from '../../errors.js';
 import { printable } from '../../util/bytes.js';
 import { drawChains } from '../chains.js';
 import type { Context } from '../context.js';
-import { backupDocument, nameDocument, validationDocument } from '../documents.js';
+import { backupDocument, infoDocument, nameDocument, validationDocument } from '../documents.js';
 import { byteCount, columns, counted, duration, localTime, span } from '../format.js';
 import type { Style } from '../output.js';
 import { withProgress } from '../progress.js';
@@ -25,15 +26,27 @@ function listText(all: readonly BackupRecord[], shown: readonly BackupRecord[], 
   const ids = new Set(all.map(({ id }) => id));
   const rows = drawChains(shown).map(({ record, rails }) => [
     `${style.dim(rails)}${style.bold(record.id)}`,
-    record.isIncremental ? 'incremental' : 'full',
-    localTime(record.createdAtMs),
-    span(nowMs - record.createdAtMs),
+    typeOf(record),
+    ...madeText(record, nowMs),
     byteCount(record.sizeBytes),
-    record.entryCount.toLocaleString('en-US'),
+    record.sealed ? UNKNOWN : record.entryCount.toLocaleString('en-US'),
     remarks(record, ids, style),
   ]);
   const bytes = shown.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return `${columns([header, ...rows])}\n${style.dim(`${counted(shown.length, 'backup')}, ${byteCount(bytes)}`)}`;
+}
+
+/** What a damaged backup, or an encrypted one without its key, does not tell. */
+const UNKNOWN = '?';
+
+function typeOf(record: BackupRecord): string {
+  if (creationOf(record) === undefined) return UNKNOWN;
+  return record.isIncremental ? 'incremental' : 'full';
+}
+
+function madeText(record: BackupRecord, nowMs: number): [string, string] {
+  const createdAtMs = creationOf(record);
+  return createdAtMs === undefined ? [UNKNOWN, UNKNOWN] : [localTime(createdAtMs), span(nowMs - createdAtMs)];
 }
 
 /** What sets a backup apart, the alarming first. */
@@ -51,33 +64,66 @@ function remarks(record: BackupRecord, ids: ReadonlySet<string>, style: Style): 
     .join('  ');
 }
 
-/** All that is known of one backup. */
-export async function info(context: Context, [id = '']: string[]): Promise<void> {
+/** All that is known of one backup, with what each scope takes in it: for that the archive is read. */
+export async function info(
+  context: Context,
+  [id = '']: string[],
+  { scopes: withScopes }: { scopes: boolean },
+): Promise<void> {
   await withHost(context, {}, async (host) => {
-    const record = await (await host.archives()).find(id);
-    context.out.result(backupDocument(record), (style) => infoText(record, style));
+    const archives = await host.archives();
+    const record = await archives.find(id);
+    const isReadable = record.damage === undefined && !record.sealed;
+    const scopes =
+      withScopes && isReadable
+        ? await withProgress(context, (watching) => archives.scopes(record.id, watching))
+        : undefined;
+    context.out.result(infoDocument(record, scopes), (style) =>
+      [infoText(record, style), ...(scopes ? [scopesText(record, scopes, style)] : [])].join('\n\n'),
+    );
   });
 }
 
 function infoText(record: BackupRecord, style: Style): string {
-  const { sizeBytes, uncompressedBytes, compression, tags } = record;
-  const share = uncompressedBytes === 0 ? '' : ` (${Math.round((100 * sizeBytes) / uncompressedBytes)} %)`;
+  const createdAtMs = creationOf(record);
+  const { compression, tags } = record;
+  const told = (value: string) => (record.sealed ? UNKNOWN : value);
+  const [made, age] = madeText(record, Date.now());
+  const packed = compression.type === 'none' ? 'none' : `${compression.type}, level ${compression.level}`;
   const rows: [string, string][] = [
     ['id', record.id],
-    ['type', record.isIncremental ? `incremental, rests on ${record.parentId}` : 'full'],
-    ['created', `${localTime(record.createdAtMs)} (${span(Date.now() - record.createdAtMs)} ago)`],
-    ['entries', record.entryCount.toLocaleString('en-US')],
-    [record.isIncremental ? 'changes' : 'records', record.recordCount.toLocaleString('en-US')],
-    ['size', `${byteCount(sizeBytes)} of ${byteCount(uncompressedBytes)}${share}`],
-    ['compression', compression.type === 'none' ? 'none' : `${compression.type}, level ${compression.level}`],
-    ['encrypted', record.encrypted ? 'yes' : 'no'],
+    ['type', record.isIncremental ? `incremental, rests on ${record.parentId}` : typeOf(record)],
+    ['created', createdAtMs === undefined ? made : `${made} (${age} ago)`],
+    ['entries', told(record.entryCount.toLocaleString('en-US'))],
+    [record.isIncremental ? 'changes' : 'records', told(record.recordCount.toLocaleString('en-US'))],
+    ['size', record.sealed ? byteCount(record.sizeBytes) : sizeText(record)],
+    ['compression', createdAtMs === undefined ? UNKNOWN : packed],
+    ['encrypted', createdAtMs === undefined ? UNKNOWN : record.encrypted ? 'yes' : 'no'],
     ['pinned', record.pinned ? 'yes' : 'no'],
-    ['tags', tags.length === 0 ? '-' : tags.join(', ')],
-    ['description', record.description || '-'],
-    ['sha256', record.sha256],
+    ['tags', told(tags.length === 0 ? '-' : tags.join(', '))],
+    ['description', told(record.description || '-')],
+    ...(record.schemaVersion === undefined ? [] : [['schema', record.schemaVersion] as [string, string]]),
+    ['sha256', record.sha256 || UNKNOWN],
   ];
   if (record.damage !== undefined) rows.push(['DAMAGED', style.red(record.damage)]);
   return columns(rows.map(([name, value]) => [style.dim(name), value]));
+}
+
+function sizeText({ sizeBytes, uncompressedBytes }: BackupRecord): string {
+  return `${byteCount(sizeBytes)} of ${byteCount(uncompressedBytes)}${share(sizeBytes, uncompressedBytes)}`;
+}
+
+const share = (stored: number, raw: number): string => (raw === 0 ? '' : ` (${Math.round((100 * stored) / raw)} %)`);
+
+function scopesText({ isIncremental }: BackupRecord, scopes: readonly ScopeUsage[], style: Style): string {
+  const titles = ['SCOPE', isIncremental ? 'CHANGES' : 'ENTRIES', 'SIZE', 'STORED'];
+  const rows = scopes.map(({ scope, records, rawBytes, storedBytes }) => [
+    printable(scope),
+    records.toLocaleString('en-US'),
+    byteCount(rawBytes),
+    `${byteCount(Math.round(storedBytes))}${share(storedBytes, rawBytes)}`,
+  ]);
+  return columns([titles.map((title) => style.dim(title)), ...rows]);
 }
 
 /** Reads every byte. Exit 4 where a backup is not sound. */

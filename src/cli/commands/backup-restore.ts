@@ -1,18 +1,20 @@
+import { resolve } from 'node:path';
 import { EXIT, LlmspellError } from '../../errors.js';
-import { parseTime } from '../../host/arguments.js';
+import { parseMoment } from '../../host/arguments.js';
 import type { Host } from '../../host/host.js';
 import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../../recovery/types.js';
 import { utf8 } from '../../util/bytes.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
 import { drillDocument, restoreDocument } from '../documents.js';
-import { columns, counted, duration, localTime } from '../format.js';
+import { byteCount, columns, counted, duration, localTime } from '../format.js';
 import type { Style } from '../output.js';
 import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
 
 export interface RestoreFlags {
   to?: string | number;
+  into?: string;
   dryRun?: boolean;
   scope?: readonly string[];
   /** False with `--no-backup`. */
@@ -22,28 +24,47 @@ export interface RestoreFlags {
   yes?: boolean;
 }
 
-/** Takes the state back to a backup or to a moment. */
+/** Takes the state back to a backup or to a moment, or makes a new state of it elsewhere. */
 export async function restore(context: Context, [id]: string[], flags: RestoreFlags): Promise<void> {
   if ((id === undefined) === (flags.to === undefined))
     throw new LlmspellError('USAGE', 'Name either a backup or, with --to, a moment.');
-  await withHost(context, { persistent: true }, async (host) => {
-    const target = await targetOf(host, id, flags.to);
-    if (!flags.dryRun) await confirm(context, question(target, flags.scope), flags.yes);
-    const recovery = await host.recovery();
-    const result = await withProgress(context, (watching) =>
-      recovery.restore(target, { ...restoreOptions(flags), ...watching }),
-    );
+  await withHost(context, { persistent: flags.into === undefined }, async (host) => {
+    const target = await targetOf(host, id ?? flags.to!, id === undefined);
+    const result = await (flags.into === undefined
+      ? restoreLive(context, host, target, flags)
+      : restoreElsewhere(context, host, target, { ...flags, into: flags.into }));
     for (const warning of result.warnings) context.out.notice(warning);
-    context.out.result(restoreDocument(result), () => restoreText(result));
+    context.out.result(restoreDocument(result), () => restoreText(result, flags.into));
   });
 }
 
-async function targetOf(host: Host, id: string | undefined, to: string | number | undefined): Promise<RecoveryTarget> {
-  if (id?.startsWith('rollback-')) return { backupId: id };
-  if (id !== undefined) return { backupId: (await (await host.archives()).find(id)).id };
-  const timeMs = parseTime(to);
-  if (timeMs === undefined) throw new LlmspellError('USAGE', `"${to}" is neither an ISO 8601 time nor @SECONDS.`);
-  return { timeMs };
+async function restoreLive(context: Context, host: Host, target: RecoveryTarget, flags: RestoreFlags) {
+  if (!flags.dryRun) await confirm(context, question(target, flags.scope), flags.yes);
+  const recovery = await host.recovery();
+  return await withProgress(context, (watching) => recovery.restore(target, { ...restoreOptions(flags), ...watching }));
+}
+
+/** The state itself is not opened: another process may hold it. */
+async function restoreElsewhere(
+  context: Context,
+  host: Host,
+  target: RecoveryTarget,
+  flags: RestoreFlags & { into: string },
+) {
+  const { restoreInto } = await import('../../recovery/new-state.js');
+  const archives = await host.archives();
+  return await withProgress(context, (watching) =>
+    restoreInto(archives, target, resolve(context.cwd, flags.into), { ...restoreOptions(flags), ...watching }),
+  );
+}
+
+/** @param isMoment it was given with `--to`: a time or the number of a change as well as a backup. */
+async function targetOf(host: Host, given: string | number, isMoment: boolean): Promise<RecoveryTarget> {
+  const target = isMoment ? parseMoment(given) : { backupId: String(given) };
+  if (!target)
+    throw new LlmspellError('USAGE', `"${given}" is neither an ISO 8601 time nor @SECONDS, seq:NUMBER or a backup.`);
+  if (!('backupId' in target) || target.backupId.startsWith('rollback-')) return target;
+  return { backupId: (await (await host.archives()).find(target.backupId)).id };
 }
 
 function question(target: RecoveryTarget, scopes: readonly string[] | undefined): string {
@@ -61,26 +82,40 @@ const restoreOptions = (flags: RestoreFlags): RestoreOptions => ({
   verify: !flags.skipVerify,
 });
 
-function restoreText(result: RestoreResult): string {
+function restoreText(result: RestoreResult, into: string | undefined): string {
   const restored = counted(result.entriesRestored, 'entry', 'entries');
   const deleted = counted(result.entriesDeleted, 'entry', 'entries');
   const what = `the state of ${localTime(result.restoredToMs)}: ${restored} restored, ${deleted} deleted`;
-  if (result.dryRun) return `Would restore ${what}, from\n${sourceText(result)}`;
+  if (result.dryRun) return [`Would restore ${what}, from`, sourceText(result), ...gapsText(result)].join('\n');
+  if (into !== undefined) return `Restored ${what}, into ${into}, in ${duration(result.durationMs)}.`;
   const undo =
     result.rollbackId === undefined ? '' : `\nUndo it with \`llmspell backup restore ${result.rollbackId}\`.`;
   return `Restored ${what}, in ${duration(result.durationMs)}.${undo}`;
 }
 
 function sourceText({ plan }: RestoreResult): string {
-  if (plan.chain.length === 0) return '  the history of the state itself';
-  return columns(
-    plan.chain.map(({ id, isIncremental, createdAtMs, recordCount }) => [
-      `  ${id}`,
-      isIncremental ? 'incremental' : 'full',
-      localTime(createdAtMs),
-      counted(recordCount, 'record'),
-    ]),
-  );
+  if (plan.history)
+    return `  the history of the state itself, which goes back to change ${plan.history.fromSeq}, up to change ${plan.history.toSeq}`;
+  const rows = plan.chain.map(({ id, isIncremental, createdAtMs, sizeBytes, recordCount }) => [
+    `  ${id}`,
+    isIncremental ? 'incremental' : 'full',
+    localTime(createdAtMs),
+    byteCount(sizeBytes),
+    isIncremental ? counted(recordCount, 'change') : counted(recordCount, 'entry', 'entries'),
+  ]);
+  return columns(rows);
+}
+
+/** What no restore can give, and why. */
+function gapsText({ reach }: RestoreResult): string[] {
+  if (!reach) return [];
+  const { fromMs, gaps, unusable } = reach;
+  const lines = [
+    ...(fromMs ? [`  before ${localTime(fromMs)}: nothing tells of it`] : []),
+    ...gaps.map((gap) => `  from ${localTime(gap.fromMs)} to ${localTime(gap.toMs)}: ${gap.reason}`),
+    ...unusable.map(({ id, reason }) => `  backup ${id}: ${reason}`),
+  ];
+  return lines.length === 0 ? [] : ['Not reachable:', ...lines];
 }
 
 /** Proves that a backup restores, without touching the state. Exit 4 where it does not. */

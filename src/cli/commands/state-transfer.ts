@@ -25,7 +25,9 @@ export async function exportState(
       return;
     }
     const path = resolve(context.cwd, file);
-    const count = await outputFile(path, (handle) => write(entries, format, (text) => handle.writeFile(text)));
+    const count = await outputFile(path, { replace: true }, (handle) =>
+      write(entries, format, (text) => handle.writeFile(text)),
+    );
     context.out.result(
       { file: path, entries: count },
       () => `Exported ${counted(count, 'entry', 'entries')} to ${file}.`,

@@ -1,3 +1,5 @@
+import { creationOf } from '../../backup/chain.js';
+import type { BackupRecord } from '../../backup/types.js';
 import { loadConfig } from '../../config/load.js';
 import { Host } from '../../host/host.js';
 import { printable, textOf, utf8 } from '../../util/bytes.js';
@@ -28,17 +30,15 @@ async function ofBackups(host: Host, kind: 'backups' | 'tags'): Promise<Candidat
   const records = (await (await host.archives()).list()).reverse();
   if (kind === 'tags') return [...new Set(records.flatMap(({ tags }) => tags))].map((value) => ({ value }));
   const newest = records.length === 0 ? [] : [{ value: 'latest', description: 'the newest backup' }];
-  return newest.concat(
-    records.map(({ id, isIncremental, createdAtMs, sizeBytes, description }) => ({
-      value: id,
-      description: [
-        isIncremental ? 'incremental' : 'full',
-        localTime(createdAtMs),
-        byteCount(sizeBytes),
-        ...(description === '' ? [] : [description]),
-      ].join(', '),
-    })),
-  );
+  return newest.concat(records.map((record) => ({ value: record.id, description: describe(record) })));
+}
+
+function describe(record: BackupRecord): string {
+  const { isIncremental, sizeBytes, description } = record;
+  const createdAtMs = creationOf(record);
+  const kind =
+    createdAtMs === undefined ? ['damaged'] : [isIncremental ? 'incremental' : 'full', localTime(createdAtMs)];
+  return [...kind, byteCount(sizeBytes), ...(description === '' ? [] : [description])].join(', ');
 }
 
 /** Text without control characters: what is left out can be named on a command line by no shell's rules. */

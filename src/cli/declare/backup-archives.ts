@@ -22,6 +22,16 @@ export function declareRewriting(backup: Command, invocation: Invocation): void 
     .option('--old-key <source>', 'env:NAME, file:PATH, raw-env:NAME or raw-file:PATH (default: the configuration)')
     .option('--new-key <source>', 'the same, or none (default: the configuration)');
   act(rekey, invocation, async () => (await import('../commands/backup-rewrite.js')).rekey);
+
+  const rescue = define(backup, {
+    usage: 'rescue <id>',
+    summary: 'tell entry by entry what is still readable of a damaged backup, and save it elsewhere',
+    examples: ['llmspell backup rescue 3f9a', 'llmspell backup rescue 3f9a --into rescued.jsonl'],
+  }).option(
+    '--into <path>',
+    'where to save it: FILE.jsonl, as `state import` takes it, or a directory for a new state',
+  );
+  act(rescue, invocation, async () => (await import('../commands/backup-rescue.js')).rescue);
 }
 
 /** Commands that carry backups to other places. */

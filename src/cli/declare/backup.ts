@@ -52,8 +52,8 @@ function declareLooking(backup: Command, invocation: Invocation): void {
   const info = define(backup, {
     usage: 'info <id>',
     summary: 'print all that is known of a backup (an id, the beginning of one, or latest)',
-    examples: ['llmspell backup info latest', 'llmspell backup info 3f9a'],
-  });
+    examples: ['llmspell backup info latest', 'llmspell backup info 3f9a --no-scopes'],
+  }).option('--no-scopes', 'not what each scope takes: for that the whole archive is read');
   act(info, invocation, async () => (await import('../commands/backup-look.js')).info);
 
   const validate = define(backup, {
@@ -119,10 +119,13 @@ function declareRestoring(backup: Command, invocation: Invocation): void {
       'llmspell backup restore latest --dry-run',
       'llmspell backup restore 3f9a --scope agent:planner --yes',
       'llmspell backup restore --to 2026-11-23T22:45:00Z',
+      'llmspell backup restore --to seq:4711 --dry-run',
+      'llmspell backup restore latest --into copy',
     ],
   })
-    .option('--to <time>', 'the moment: ISO 8601, or @SECONDS (Unix time)', moment)
-    .option('--dry-run', 'only say what would be done')
+    .option('--to <moment>', 'ISO 8601, @SECONDS (Unix time), seq:NUMBER of a change, or a backup', moment)
+    .option('--into <dir>', 'make a new state there instead; the present one is not touched')
+    .option('--dry-run', 'only say what would be done, and what cannot be reached')
     .option('--scope <scope>', 'only this scope (may be repeated)', repeated)
     .option('--no-backup', 'do not keep the present state as a rollback point')
     .option('--skip-verify', 'do not read the whole chain first')

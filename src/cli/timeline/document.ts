@@ -16,7 +16,7 @@ export const timelineDocument = (timeline: Timeline) => ({
     restore: wayDocument(way),
   })),
   restores: timeline.restores.map(({ timeMs, description }) => ({ at_ms: timeMs, to: description })),
-  backups: timeline.backups.map(backupDocument),
+  backups: timeline.backups.map((backup) => ({ ...backupDocument(backup), created_at_ms: backup.createdAtMs })),
   warnings: timeline.warnings,
 });
 

@@ -68,9 +68,10 @@ function line(title: string, entries: readonly (readonly string[])[]): string {
 }
 
 function row(backup: TimelineDocument['backups'][number]): string {
-  const brought = backup.is_incremental
-    ? `${counted(backup.record_count, 'change')} of ${counted(backup.entry_count, 'entry', 'entries')}`
-    : counted(backup.entry_count, 'entry', 'entries');
+  const { record_count: records, entry_count: entries } = backup;
+  const changed = records === null ? '' : `${counted(records, 'change')} of `;
+  const brought =
+    entries === null ? 'unknown' : `${backup.is_incremental ? changed : ''}${counted(entries, 'entry', 'entries')}`;
   const parent =
     backup.parent_id === null ? '' : `<a href="#b-${backup.parent_id}"><code>${backup.parent_id}</code></a>`;
   const remarks = [
