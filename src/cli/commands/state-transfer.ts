@@ -8,9 +8,13 @@ import { outputFile } from '../../util/output-file.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
 import { counted } from '../format.js';
+import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
 
 export type ExportFormat = 'jsonl' | 'json';
+
+/** Characters that are written at once. */
+const PIECE = 65_536;
 
 /** Writes every entry, one JSON object a line or as one document; to standard output where no file is named. */
 export async function exportState(
@@ -19,14 +23,16 @@ export async function exportState(
   { format = context.out.json && file === '-' ? 'json' : 'jsonl' }: { format?: ExportFormat },
 ): Promise<void> {
   await withHost(context, { readOnly: true, persistent: true }, async (host) => {
-    const entries = exportEntries(await host.store());
+    const store = await host.store();
     if (file === '-') {
-      await write(entries, format, (text) => context.out.raw(text));
+      await write(exportEntries(store, context), format, (text) => context.out.raw(text));
       return;
     }
     const path = resolve(context.cwd, file);
-    const count = await outputFile(path, { replace: true }, (handle) =>
-      write(entries, format, (text) => handle.writeFile(text)),
+    const count = await withProgress(context, (watching) =>
+      outputFile(path, { replace: true }, (handle) =>
+        write(exportEntries(store, watching), format, (text) => handle.writeFile(text)),
+      ),
     );
     context.out.result(
       { file: path, entries: count },
@@ -41,13 +47,16 @@ async function write(
   put: (text: string) => Promise<unknown>,
 ): Promise<number> {
   let count = 0;
-  if (format === 'json') await put('{"entries": [\n');
+  let text = format === 'json' ? '{"entries": [\n' : '';
   for await (const entry of entries) {
     const separator = format === 'json' && count > 0 ? ',\n' : '';
-    await put(`${separator}${JSON.stringify(entry)}${format === 'jsonl' ? '\n' : ''}`);
+    text += `${separator}${JSON.stringify(entry)}${format === 'jsonl' ? '\n' : ''}`;
     count++;
+    if (text.length < PIECE) continue;
+    await put(text);
+    text = '';
   }
-  if (format === 'json') await put('\n]}\n');
+  await put(format === 'json' ? `${text}\n]}\n` : text);
   return count;
 }
 
@@ -61,7 +70,10 @@ export async function importState(
   await withHost(context, { persistent: true }, async (host) => {
     if (!merge) await confirm(context, 'Replace the whole state by what the file holds?', yes);
     const description = `import ${file}`;
-    const result = await importEntries(await host.store(), entriesOf(file, context.cwd), { merge, description });
+    const store = await host.store();
+    const result = await withProgress(context, (watching) =>
+      importEntries(store, entriesOf(file, context.cwd), { merge, description, ...watching }),
+    );
     context.out.result({ entries: result.entryCount, rollback_id: result.rollbackId ?? null }, () =>
       [
         `Imported ${counted(result.entryCount, 'entry', 'entries')}.`,
