@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { PlainError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
 import type { ConsoleSettings } from './console.js';
+import type { TestSettings } from './tests.js';
 
 /** What a script may see and use of the machine it runs on. */
 export interface SandboxSettings {
@@ -41,6 +42,8 @@ export interface MachineSettings {
   calls: readonly string[];
   /** Set where it reads and runs lines, after the script where there is one. */
   console?: ConsoleSettings;
+  /** Set where its script describes tests. */
+  tests?: TestSettings;
 }
 
 /** The first message to the worker: the machine it builds. */

@@ -15,6 +15,7 @@ import { toPlainError } from '../errors.js';
 import type { RescueResult } from '../recovery/rescue.js';
 import type { DrillResult, Reach, RecoveryPlan, RestoreResult } from '../recovery/types.js';
 import { printable } from '../util/bytes.js';
+import type { Counts, FileResult } from './test-report/results.js';
 
 /** What programs get of backups with `--json`: the names are those that scripts know them by. Times are Unix milliseconds and seconds. */
 
@@ -182,3 +183,25 @@ export const drillDocument = (result: DrillResult) => ({
 });
 
 export const nameDocument = ({ scope, key }: EntryName) => ({ scope: printable(scope), key: printable(key) });
+
+export const testDocument = (files: readonly FileResult[], counts: Counts, durationMs: number) => ({
+  success: counts.failed === 0,
+  ...counts,
+  duration_ms: Math.round(durationMs),
+  files: files.map(({ file, tests, durationMs: fileMs }) => ({
+    file,
+    duration_ms: Math.round(fileMs),
+    tests: tests.map(({ path, place, outcome, durationMs: testMs, output }) => ({
+      path,
+      place,
+      status: outcome.status,
+      duration_ms: Math.round(testMs),
+      output,
+      reason: outcome.status === 'pending' ? outcome.reason : '',
+      message: outcome.status === 'failed' ? outcome.message : '',
+      failed_at: outcome.status === 'failed' ? outcome.place : '',
+      details: outcome.status === 'failed' ? outcome.details : '',
+      traceback: outcome.status === 'failed' ? outcome.traceback : '',
+    })),
+  })),
+});

@@ -3,7 +3,7 @@ import { declareBackup } from './declare/backup.js';
 import { declareCompletion } from './declare/completion.js';
 import { declareConfig } from './declare/config.js';
 import { declareEditors } from './declare/editors.js';
-import { declareScripts } from './declare/scripts.js';
+import { declareScripts, declareTests } from './declare/scripts.js';
 import { declareState } from './declare/state.js';
 import { type Invocation, usageError } from './define.js';
 import { addGlobalOptions } from './globals.js';
@@ -22,6 +22,7 @@ export function createProgram(invocation: Invocation): Command {
   });
   addGlobalOptions(program, { hidden: false });
   declareScripts(program, invocation);
+  declareTests(program, invocation);
   declareState(program, invocation);
   declareBackup(program, invocation);
   declareConfig(program, invocation);

@@ -115,8 +115,14 @@ export class Host implements HostParts {
   async close(): Promise<void> {
     this.#closed = true;
     await (await this.#scripts.opened())?.close();
-    for (const manager of [this.#backups, this.#archives]) await (await manager.opened())?.repository.close();
-    await (await this.#store.opened())?.close();
+    await this.renew();
+  }
+
+  /** Closes the state and its backups; what is used of them next is opened anew. Of a state in memory nothing stays. */
+  async renew(): Promise<void> {
+    await this.#recovery.taken();
+    for (const manager of [this.#backups, this.#archives]) await (await manager.taken())?.repository.close();
+    await (await this.#store.taken())?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

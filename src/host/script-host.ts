@@ -10,6 +10,7 @@ import type { OutputSink } from './output-pump.js';
 import { processOutput } from './output-pump.js';
 import { ScriptThread } from './script-thread.js';
 import type { StateService } from './state-service.js';
+import type { TestOptions } from './test-service.js';
 
 export interface ScriptHostOptions {
   machine: MachineSettings;
@@ -45,6 +46,8 @@ export interface ScriptRun {
   stdin?: Readable;
   /** Goes on with lines after the script, as `lua -i` does. The time limit is then that of each line. */
   session?: SessionOptions;
+  /** Runs the tests that the script describes, instead of the script alone. */
+  tests?: TestOptions;
 }
 
 export interface ScriptResult {
@@ -112,6 +115,7 @@ export class ScriptHost {
           timeoutSeconds: run.timeoutSeconds ?? this.#options.timeoutSeconds,
           ...(run.signal && { signal: run.signal }),
           ...(run.session && { session: run.session }),
+          ...(run.tests && { tests: run.tests }),
         },
       );
       return { ...report, durationMs: Number(process.hrtime.bigint() - startedAt) / 1e6 };
@@ -122,11 +126,10 @@ export class ScriptHost {
   }
 
   #takeThread(run: ScriptRun): ScriptThread {
-    const spare = run.machine === undefined && run.session === undefined ? this.#spare : undefined;
-    if (spare === undefined) {
-      const machine = run.machine ?? this.#options.machine;
-      return new ScriptThread(run.session ? forSession(machine, run.session) : machine, this.#options.service);
-    }
+    const isPlain = run.machine === undefined && run.session === undefined && run.tests === undefined;
+    const spare = isPlain ? this.#spare : undefined;
+    if (spare === undefined)
+      return new ScriptThread(machineFor(run, run.machine ?? this.#options.machine), this.#options.service);
     this.#spare = undefined;
     return spare;
   }
@@ -170,10 +173,14 @@ function stdinIsFile(): boolean {
 
 let sessions = 0;
 
-const forSession = (machine: MachineSettings, { terminal }: SessionOptions): MachineSettings => ({
-  ...machine,
-  console: { isTerminal: terminal !== undefined, interruptName: `llmspell.interrupt.${++sessions}` },
-});
+function machineFor({ session, tests }: ScriptRun, machine: MachineSettings): MachineSettings {
+  const isTerminal = session?.terminal !== undefined;
+  return {
+    ...machine,
+    ...(session && { console: { isTerminal, interruptName: `llmspell.interrupt.${++sessions}` } }),
+    ...(tests && { tests: { filter: tests.filter ?? '' } }),
+  };
+}
 
 async function sourceOf({ source, path }: ScriptRun): Promise<Bytes> {
   if (source !== undefined) return typeof source === 'string' ? utf8(source) : source;

@@ -11,6 +11,7 @@ import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
 import type { ProcessService } from './process-service.js';
 import type { StateService, StateSession } from './state-service.js';
 import { systemHandlers } from './system-service.js';
+import { type TestOptions, testHandlers } from './test-service.js';
 import { takeWorker } from './worker-thread.js';
 
 /** Node's timers fire at once where they are to wait longer. */
@@ -24,6 +25,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** For a machine that reads lines: who types them. */
   session?: SessionOptions;
+  /** For a machine that runs tests. */
+  tests?: TestOptions;
 }
 
 /** A worker thread with one Lua machine in it, for one run. It is started at once and builds the machine while nobody needs it yet. */
@@ -101,6 +104,7 @@ export class ScriptThread {
       ...systemHandlers(stdin, processes, ends),
       ...session?.handlers,
       ...lines?.handlers,
+      ...(options.tests && testHandlers(options.tests, session)),
     });
     const release = this.#watch(lines ? 0 : timeoutSeconds, signal);
     this.#worker.ref();

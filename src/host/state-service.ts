@@ -97,13 +97,33 @@ export class StateSession {
     return this.#opened;
   }
 
+  /**
+   * Leaves the state for the one that there is by then.
+   *
+   * @param exchange puts another state in its place
+   */
+  async renew(exchange: () => Promise<void>): Promise<void> {
+    await this.#drain.drained();
+    await this.#leave();
+    const wasOpen = this.#opened !== undefined;
+    this.#opened = undefined;
+    await exchange();
+    // What the script writes next comes through the ring, and finds it open.
+    if (wasOpen) this.#open(await this.#options.store());
+    this.#drain.nextEpoch();
+  }
+
+  async #leave(): Promise<void> {
+    this.#unwatch();
+    await Promise.all(this.#views.splice(0).map((view) => view.close()));
+  }
+
   /** Takes what the script has written last and frees what it had open. Throws where a write failed and the script was not told. */
   async close(): Promise<void> {
     try {
       await this.#drain.finish();
     } finally {
-      this.#unwatch();
-      await Promise.all(this.#views.splice(0).map((view) => view.close()));
+      await this.#leave();
     }
   }
 

@@ -231,7 +231,7 @@ export class LuaVm {
   keep(source: string): number {
     let reference = 0;
     this.setUp((L) => {
-      if (this.load(L, utf8(source), '=session') !== STATUS.ok) throw new Error(this.text(L, -1));
+      if (this.load(L, utf8(source), '=llmspell') !== STATUS.ok) throw new Error(this.text(L, -1));
       this.lua.lua_callk(L, 0, 1, 0, 0);
       reference = this.lua.luaL_ref(L, REGISTRY);
     });

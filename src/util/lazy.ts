@@ -19,4 +19,11 @@ export class Lazy<T> {
   async opened(): Promise<T | undefined> {
     return await this.#opening?.catch(() => undefined);
   }
+
+  /** As {@link opened}, and forgets it: the next `get` opens anew. */
+  async taken(): Promise<T | undefined> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    return await opening?.catch(() => undefined);
+  }
 }

@@ -4,7 +4,14 @@ import { LocalPort } from '../channel/local-port.js';
 import { OutputWriter } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
 import { RingWriter } from '../channel/ring.js';
-import type { RunReport, RunRequest, SandboxSettings, ScriptFailure, WorkerStart } from '../channel/start.js';
+import type {
+  MachineSettings,
+  RunReport,
+  RunRequest,
+  SandboxSettings,
+  ScriptFailure,
+  WorkerStart,
+} from '../channel/start.js';
 import { systemPort } from '../channel/system.js';
 import { LlmspellError, toPlainError } from '../errors.js';
 import { runChunk, ScriptError } from '../lua/chunk.js';
@@ -19,7 +26,6 @@ import { InputFile, OutputFile } from '../lua/stdio.js';
 import { installStdlib, searchFirst } from '../lua/stdlib.js';
 import { LimitReached, type LuaVm, ScriptExit } from '../lua/vm.js';
 import { utf8 } from '../util/bytes.js';
-import type { Session } from './session.js';
 
 export interface Machine {
   /** Runs the script to its end. Throws nothing: whatever happened is in the report. */
@@ -44,17 +50,37 @@ export async function prepare(start: WorkerStart): Promise<Machine> {
   const fs = new HostFs(fileAccess(sandbox), streams, sandbox.environment);
   const vm = createVm([fs.patch]);
   vm.setUp((L) => vm.lua.luaL_openlibs(L));
-  const { console } = start.settings;
-  const session = console && new (await import('./session.js')).Session(vm, { settings: console, caller, ...streams });
+  const program = await programOf(vm, start.settings, { caller, ...streams });
   installStdlib(vm, fs, { level: sandbox.stdlib, processes: sandbox.processSpawn ? system : null });
   if (start.settings.state) vm.setUp((L) => installState(vm, L, stateOptions(start, caller)));
   installLimits(vm, limits);
   const run = (request: RunRequest) => {
     if (request.interactive) stdout.eager = 'lines';
     if (request.stdinIsFile) fs.replaceStdin(new StdinFile());
-    runScript(vm, fs, sandbox.environment, request, session);
+    runScript(vm, fs, sandbox.environment, request, program);
   };
   return { run: (request) => report(() => run(request)) };
+}
+
+/** What is done with a request: a script is run, a session begins after it, or the tests in it are run. Loaded only where they are needed. */
+async function programOf(vm: LuaVm, { console, tests }: MachineSettings, rest: ProgramParts): Promise<Program> {
+  if (tests) {
+    const runner = new (await import('./tests.js')).TestRunner(vm, { settings: tests, ...rest });
+    return (request) => runner.run(request);
+  }
+  const session = console && new (await import('./session.js')).Session(vm, { settings: console, ...rest });
+  return (request) => {
+    runChunk(vm, request);
+    session?.run();
+  };
+}
+
+type Program = (request: RunRequest) => void;
+
+interface ProgramParts {
+  caller: Caller;
+  stdout: OutputFile;
+  stderr: OutputFile;
 }
 
 function stateOptions({ settings: { limits, calls }, ring }: WorkerStart, caller: Caller): StateOptions {
@@ -73,20 +99,13 @@ function fileAccess({ fileAccess, allowedPaths }: SandboxSettings): FileAccess {
   return allowedPaths.length === 0 ? wholeFileSystem : new Jail(allowedPaths);
 }
 
-/** As `lua.c` does: `LUA_INIT`, the script, the session, and at the end the state is closed, which runs the finalizers that are left. */
-function runScript(
-  vm: LuaVm,
-  fs: HostFs,
-  environment: Environment,
-  request: RunRequest,
-  session: Session | undefined,
-): void {
+/** As `lua.c` does: `LUA_INIT`, the script, and at the end the state is closed, which runs the finalizers that are left. */
+function runScript(vm: LuaVm, fs: HostFs, environment: Environment, request: RunRequest, program: Program): void {
   vm.setUp((L) => setArgumentTable(vm, L, request));
   if (request.chunkName.startsWith('@')) searchFirst(vm, dirname(request.chunkName.slice(1)));
   try {
     runInit(vm, environment);
-    runChunk(vm, request);
-    session?.run();
+    program(request);
     vm.lua.lua_close(vm.L);
   } catch (error) {
     if (error instanceof ScriptError && error.code === 'SCRIPT_ERROR') vm.lua.lua_close(vm.L);

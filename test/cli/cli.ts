@@ -59,14 +59,16 @@ export async function workspace() {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
   };
+  /** As `run`, in this process. */
+  const call = (...args: string[]): Promise<Finished> => inProcess(cwd, args);
   /** What a command that must succeed prints. */
   const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await inProcess(cwd, args);
+    const { code, stdout, stderr } = await call(...args);
     if (code !== 0 || stderr !== '')
       throw new Error(`llmspell ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`);
     return stdout;
   };
-  return { bin: BIN, cwd, start, run, ok };
+  return { bin: BIN, cwd, start, run, call, ok };
 }
 
 export type Workspace = Awaited<ReturnType<typeof workspace>>;

@@ -65,7 +65,7 @@ function shown(shape: Shape, indent = ''): string {
 }
 
 /** These print what went wrong as well, and then do not succeed; or read standard input. */
-const mayFail = new Set(['run', 'exec', 'repl']);
+const mayFail = new Set(['run', 'exec', 'repl', 'test']);
 
 /** Runs every command that prints a document; by its name, what it printed. */
 async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
@@ -83,6 +83,8 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('exec', 'error("boom")');
   await run('exec', 'print(1)');
   await run('repl');
+  await writeFile(join(cli.cwd, 'a_test.lua'), 'it("fails", function() assert.equal(1, 2) end)');
+  await run('test');
   await run('state set', 'global', 'a', '1');
   const { id } = await run('backup create', '--tag', 'x');
   await run('state set', 'global', 'a', '2');

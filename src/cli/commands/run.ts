@@ -8,7 +8,7 @@ import { OutputCapture } from '../capture.js';
 import { type Context, createContext, DEFAULT_OPTIONS, execute, readConfig } from '../context.js';
 import { flushOutput } from '../output.js';
 
-export interface RunFlags {
+export interface LimitFlags {
   /** Seconds. */
   timeout?: number;
   maxInstructions?: number;
@@ -16,6 +16,9 @@ export interface RunFlags {
   memoryLimit?: number;
   allow?: readonly Capability[];
   deny?: readonly Capability[];
+}
+
+export interface RunFlags extends LimitFlags {
   readonly?: boolean;
   /** Unix seconds, an ISO-8601 time, or a backup. */
   from?: string | number;
@@ -82,7 +85,7 @@ async function openHost(
 }
 
 /** What the command line says instead of the configuration. */
-function overridesOf({ allow = [], deny = [], memoryLimit, maxInstructions }: RunFlags): Overrides {
+export function overridesOf({ allow = [], deny = [], memoryLimit, maxInstructions }: LimitFlags): Overrides {
   const of = (capability: Capability) =>
     deny.includes(capability) ? false : allow.includes(capability) ? true : undefined;
   const [allowFileAccess, allowProcessSpawn] = [of('file'), of('process')];

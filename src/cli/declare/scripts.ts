@@ -27,9 +27,24 @@ export function declareScripts(program: Command, invocation: Invocation): void {
   );
 }
 
-const withLimits = (command: Command, timed = 'script'): Command =>
+export function declareTests(program: Command, invocation: Invocation): void {
+  const test = define(program, {
+    usage: 'test [files...]',
+    summary:
+      'run tests written in Lua, each on an empty state of its own (default: *_test.lua and *_spec.lua, here and below)',
+    examples: [
+      'llmspell test',
+      'llmspell test spec/shop_spec.lua --filter "restor"',
+      'llmspell test --format junit > report.xml',
+    ],
+  })
+    .option('--filter <pattern>', 'only tests whose full name matches this Lua pattern')
+    .addOption(new Option('--format <format>', 'how it is told').choices(['text', 'tap', 'junit']));
+  act(withMachineLimits(test, 'file'), invocation, async () => (await import('../commands/test.js')).test);
+}
+
+const withMachineLimits = (command: Command, timed: string): Command =>
   command
-    .passThroughOptions()
     .option('--timeout <seconds>', `end the ${timed} after so many seconds; 0: never`, seconds)
     .option('--max-instructions <n>', 'end the script after so many VM instructions; 0: never', count)
     .option('--memory-limit <size>', "how large the script's Lua heap may grow (64M, 1G); 0: as it likes", byteSize)
@@ -38,7 +53,10 @@ const withLimits = (command: Command, timed = 'script'): Command =>
     )
     .addOption(
       new Option('--deny <what>', 'do not let the script reach: file, process (may be repeated)').argParser(capability),
-    )
+    );
+
+const withLimits = (command: Command, timed = 'script'): Command =>
+  withMachineLimits(command.passThroughOptions(), timed)
     .option('--readonly', 'state cannot be changed')
     .option(
       '--from <when>',
