@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -112,7 +112,20 @@ describe('state', () => {
     expect(await host.state.get('global', 'kept')).toBe(1);
   });
 
-  test('held by another process, a script is told and the caller gets its code', async () => {
+  test('two hosts on one state work on the same one', async () => {
+    await using one = await openHost({ settings: withBackups, directory });
+    await one.state.set('global', 'x', 1);
+    await using other = await openHost({ settings: withBackups, directory });
+    expect(await run(other, 'State.set("x", State.get("x") + 1) State.flush()')).toMatchObject({ exitCode: 0 });
+    expect(await one.state.get('global', 'x')).toBe(2);
+    await one.close();
+    expect(await other.state.get('global', 'x')).toBe(2);
+  });
+
+  test('held by a process that does not share it, a script is told and the caller gets its code', async () => {
+    const state = join(directory, 'state');
+    await mkdir(state, { recursive: true });
+    await writeFile(join(state, 'share'), '');
     await using holder = await openHost({ settings: withBackups, directory });
     await holder.state.set('global', 'x', 1);
     await using host = await openHost({ settings: withBackups, directory });

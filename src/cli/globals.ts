@@ -14,9 +14,10 @@ const options = () => [
   new Option('--no-color', 'no colour'),
   new Option('--no-progress', 'no progress bars'),
   new Option('--strict', 'unknown configuration keys are errors'),
-  new Option('--lock-timeout <seconds>', 'how long to wait for a process that holds the state (default: 5)').argParser(
-    seconds,
-  ),
+  new Option(
+    '--lock-timeout <seconds>',
+    'how long to wait for a process that holds the state and does not share it (default: 5)',
+  ).argParser(seconds),
   new Option('-V, --version', 'print the version'),
 ];
 

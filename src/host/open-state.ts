@@ -1,11 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
 import { LlmspellError } from '../errors.js';
 import type { StateBackend } from '../state/backend.js';
-import type { StateStore } from '../state/types.js';
-
-/** How often to look whether another process has let go, in milliseconds. */
-const LOOK_MS = 50;
+import type { StateStore, StoreOptions } from '../state/types.js';
 
 export interface OpenStateOptions {
   readOnly: boolean;
@@ -17,39 +13,52 @@ export interface OpenStateOptions {
 
 const MEMORY_HISTORY_BYTES = 64 << 20;
 
-/** Opens the state that a configuration describes. Throws `STATE_DISABLED` and the `STATE_…` errors of opening. */
+/**
+ * Opens the state that a configuration describes; with one that is kept, over all processes that have it open. Throws `STATE_DISABLED` and the
+ * `STATE_…` errors of opening.
+ */
 export async function openState(config: Config, options: OpenStateOptions): Promise<StateStore> {
-  const deadlineMs = Date.now() + options.lockTimeoutSeconds * 1000;
-  for (;;) {
-    try {
-      return await openOnce(config, options.readOnly);
-    } catch (error) {
-      const isHeld = error instanceof LlmspellError && error.code === 'STATE_LOCKED';
-      if (!isHeld || Date.now() >= deadlineMs || !options.isWanted()) throw error;
-      await setTimeout(LOOK_MS);
-    }
-  }
-}
-
-async function openOnce(config: Config, readOnly: boolean): Promise<StateStore> {
   const settings = config.runtime.state_persistence;
   if (!settings.enabled) throw new LlmspellError('STATE_DISABLED', 'This configuration has no state.');
+  const storeOptions = storeOptionsOf(config);
+  if (settings.backend_type === 'memory') {
+    const { createMemoryBackend } = await import('../state/backends/memory.js');
+    return await open(createMemoryBackend(), { ...storeOptions, readOnly: options.readOnly });
+  }
+  const { openShared } = await import('../share/shared-store.js');
+  return await openShared({
+    directory: settings.path,
+    // Others may change the state through this process, whatever this process itself may.
+    openStore: async () => await open(await levelBackend(settings.path), storeOptions),
+    durability: settings.durability,
+    maxValueBytes: settings.max_state_size_bytes,
+    readOnly: options.readOnly,
+    timeoutMs: options.lockTimeoutSeconds * 1000,
+    isWanted: () => options.isWanted(),
+  });
+}
+
+function storeOptionsOf(config: Config): StoreOptions {
+  const settings = config.runtime.state_persistence;
   const { history } = settings;
   // In memory the kept changes take what scripts need.
   const maxBytes =
     settings.backend_type === 'memory' ? Math.min(history.max_bytes, MEMORY_HISTORY_BYTES) : history.max_bytes;
-  const [{ openStore }, backend] = await Promise.all([import('../state/store.js'), createBackend(config)]);
-  return await openStore(backend, {
+  return {
     durability: settings.durability,
     flushIntervalMs: settings.flush_interval_ms,
     maxValueBytes: settings.max_state_size_bytes,
     history: { enabled: history.enabled, maxAgeSeconds: history.max_age, maxBytes },
-    readOnly,
-  });
+  };
 }
 
-async function createBackend(config: Config): Promise<StateBackend> {
-  const { backend_type: type, path } = config.runtime.state_persistence;
-  if (type === 'memory') return (await import('../state/backends/memory.js')).createMemoryBackend();
-  return (await import('../state/backends/level.js')).createLevelBackend({ directory: path });
+async function open(backend: StateBackend, options: StoreOptions): Promise<StateStore> {
+  const { openStore } = await import('../state/store.js');
+  return await openStore(backend, options);
+}
+
+/** Loaded only where this process is the one to open it. */
+async function levelBackend(directory: string): Promise<StateBackend> {
+  const { createLevelBackend } = await import('../state/backends/level.js');
+  return createLevelBackend({ directory });
 }

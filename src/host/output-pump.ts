@@ -22,15 +22,21 @@ const TURN_MS = 10;
 export class OutputPump {
   readonly #ring: OutputReader;
   readonly #sink: OutputSink;
+  readonly #before: (() => Promise<void> | undefined) | undefined;
   readonly #timer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
   #failure: LlmspellError | undefined;
   /** When the sink was last given something. */
   #givenAt = 0;
 
-  constructor(memory: SharedArrayBuffer, sink: OutputSink) {
+  /**
+   * @param before awaited before anything is written: what the script did to the state before it printed is there for everybody who
+   * reads what it printed
+   */
+  constructor(memory: SharedArrayBuffer, sink: OutputSink, before?: () => Promise<void> | undefined) {
     this.#ring = new OutputReader(memory);
     this.#sink = sink;
+    this.#before = before;
     this.#timer = setInterval(() => this.pump(), TICK_MS);
   }
 
@@ -82,6 +88,8 @@ export class OutputPump {
     try {
       let turn = performance.now();
       for (let part = this.#ring.next(); part !== undefined; part = this.#ring.next()) {
+        const settling = this.#before?.();
+        if (settling !== undefined) await settling;
         this.#givenAt = performance.now();
         const writing = this.#sink(part.stream, part.bytes);
         if (writing !== undefined) await writing;

@@ -12,6 +12,8 @@ export class RingDrain {
   readonly #write: (batch: RingBatch) => Promise<unknown>;
   /** The end of the line of writes. */
   #line: Promise<unknown> = Promise.resolve();
+  /** How many have not ended. */
+  #underWay = 0;
   #isLooking = false;
   #isFinished = false;
   /** Of a write; the script is told once. */
@@ -43,6 +45,11 @@ export class RingDrain {
     if (failure !== undefined) throw failure;
   }
 
+  /** As `drained`, without the failure: the script is told, not whoever waits here. Undefined where there is nothing to wait for. */
+  settled(): Promise<void> | undefined {
+    return this.#ring.pending === 0 && this.#underWay === 0 ? undefined : this.#takeAll();
+  }
+
   /** As `drained`, for the last time. Call it when the worker has ended. */
   async finish(): Promise<void> {
     this.#isFinished = true;
@@ -72,9 +79,11 @@ export class RingDrain {
   }
 
   async #inLine(work: () => Promise<unknown>): Promise<void> {
+    this.#underWay++;
     const done = this.#line.then(work);
     this.#line = done;
     await done;
+    this.#underWay--;
   }
 
   #lookSoon(): void {

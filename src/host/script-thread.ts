@@ -93,12 +93,12 @@ export class ScriptThread {
 
   async #run(request: RunRequest, options: RunOptions): Promise<RunReport> {
     const { output, stdin, timeoutSeconds, signal } = options;
-    const pump = new OutputPump(this.#output, output);
     const ending = new AbortController();
     const processes = await this.#processes(output);
     const lines = await this.#lines(options, processes, ending.signal);
     const ends = () => lines?.signal ?? ending.signal;
     const session = this.#service?.session(this.#ring, ends);
+    const pump = new OutputPump(this.#output, output, () => session?.settled());
     const responder = new Responder(this.#port, new Int32Array(this.#bell), {
       output: () => pump.pump(),
       ...systemHandlers(stdin, processes, ends),

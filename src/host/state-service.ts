@@ -1,4 +1,3 @@
-import { increased } from '../channel/increment.js';
 import type { Answering, ListRange, PendingChange, ReadMark, StateChannel } from '../channel/protocol.js';
 import type { CallContext, Handlers } from '../channel/responder.js';
 import { LlmspellError } from '../errors.js';
@@ -118,6 +117,11 @@ export class StateSession {
     await Promise.all(this.#views.splice(0).map((view) => view.close()));
   }
 
+  /** Resolves when what the script has written is in the state; undefined where it is. */
+  settled(): Promise<void> | undefined {
+    return this.#drain.settled();
+  }
+
   /** Takes what the script has written last and frees what it had open. Throws where a write failed and the script was not told. */
   async close(): Promise<void> {
     try {
@@ -143,7 +147,7 @@ export class StateSession {
       flush: () => this.#store.flush(),
       read: async (scope, key) => ownValue(await this.#store.get(scope, key)),
       commit: async (reads, changes) => (await this.#commit(reads, changes)) !== undefined,
-      increment: (scope, key, by) => this.#increment(scope, key, by),
+      increment: (scope, key, by) => this.#store.increment(scope, key, by, this),
       history: async (scope, key, limit) =>
         encodeHistory(await this.#store.history(scope, key, limit === undefined ? {} : { limit })),
       at: (when) => this.#at(decodeValue(when)),
@@ -167,16 +171,6 @@ export class StateSession {
 
   async #commit(reads: readonly ReadMark[], changes: readonly PendingChange[]) {
     return await this.#store.writeIf(reads, changes, this);
-  }
-
-  async #increment(scope: Bytes, key: Bytes, by: Bytes): Promise<Bytes> {
-    for (;;) {
-      const old = await this.#store.get(scope, key);
-      const value = increased(old?.value, by);
-      const check = { scope, key, seq: old?.seq ?? 0 };
-      // Ends: of those that collide, one always gets through.
-      if ((await this.#store.writeIf([check], [{ scope, key, value }], this)) !== undefined) return value;
-    }
   }
 
   async #at(when: unknown): Promise<number> {

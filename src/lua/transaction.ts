@@ -1,7 +1,7 @@
-import { increased } from '../channel/increment.js';
 import type { ListRange, PendingChange, ReadMark, StatePort } from '../channel/protocol.js';
 import { LlmspellError } from '../errors.js';
 import { type Bytes, compareBytes } from '../util/bytes.js';
+import { increased } from '../util/increment.js';
 
 /**
  * A state as seen from inside a transaction: reads are remembered, writes are kept back and shine through. Optimistic: nothing is

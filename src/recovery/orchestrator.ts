@@ -296,7 +296,7 @@ export class RecoveryOrchestrator {
 
   /** Nothing is rebuilt: the old state still stands beside the live one. */
   async #rollBack({ id, seq, timeMs }: RollbackPoint, options: RestoreOptions): Promise<Outcome> {
-    const { storeId } = this.#store.position();
+    const { storeId } = this.#store;
     reporter('restore', options)({ phase: 'swap', message: 'Swapping' });
     const { rollbackId } = await this.#store.rollback(id);
     return {

@@ -1,6 +1,6 @@
 import type { BackendOperation, StateBackend } from './backend.js';
 import { type Documents, putHead } from './catalog.js';
-import { EntryWriter, generationPrefix } from './layout.js';
+import { EntryWriter, generationPrefix, putMeta } from './layout.js';
 import { floorOfFirstChanges } from './past.js';
 import type { Group } from './write-queue.js';
 
@@ -17,7 +17,8 @@ export async function commitGroup(
   const segments = [...group.segments];
   if (group.changes.count > 0) segments.push(group.changes.finish());
   const floor = keepFloor ? await floorOperations(backend, group) : [];
-  const operations = [...entryOperations(group), ...group.operations, ...floor];
+  const receipts = [...group.receipts].map(([name, content]) => putMeta(name, content));
+  const operations = [...entryOperations(group), ...group.operations, ...receipts, ...floor];
   const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const { head } = documents;
   const last = segments.at(-1);

@@ -1,7 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import { type Bytes, copyBytes, printable, utf8 } from '../util/bytes.js';
 import { crc32, crc32Of } from '../util/hash.js';
-import type { KeyBounds } from './backend.js';
+import type { BackendOperation, KeyBounds } from './backend.js';
 import { decodeKey } from './key.js';
 import type { StoredValue } from './types.js';
 
@@ -59,6 +59,12 @@ export function allOf(prefix: Bytes): KeyBounds {
 
 /** The reverse of {@link generationPrefix}, from a key of an entry. */
 export const generationOf = (key: Bytes): number => new DataView(key.buffer, key.byteOffset).getUint32(1);
+
+/** Sets a document of `setMeta`, or removes it. */
+export function putMeta(name: string, value: Bytes | null): BackendOperation {
+  const key = userKey(name);
+  return value === null ? { type: 'del', key } : { type: 'put', key, value: seal(utf8(name), 0, value) };
+}
 
 /** All documents of `setMeta`. */
 export const USER_TABLE: KeyBounds = { gte: Uint8Array.of(TABLE.user), lt: Uint8Array.of(TABLE.user + 1) };

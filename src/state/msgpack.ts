@@ -11,8 +11,9 @@ export interface Builder<T> {
   /** A number where it is a safe integer, else a bigint. */
   integer(value: number | bigint): T;
   float(value: number): T;
-  /** `str` and `bin` alike: a Lua string. */
+  /** `str`, and without `binary` also `bin`: a Lua string. */
   string(bytes: Bytes): T;
+  binary?(bytes: Bytes): T;
   array(items: T[]): T;
   map(entries: [key: T, value: T][]): T;
 }
@@ -61,12 +62,15 @@ class Reader<T> {
       case 0xc3:
         return build.boolean(true);
       case 0xc4:
+        return this.#binary(this.#unsigned(1));
+      case 0xc5:
+        return this.#binary(this.#unsigned(2));
+      case 0xc6:
+        return this.#binary(this.#unsigned(4));
       case 0xd9:
         return this.#string(this.#unsigned(1));
-      case 0xc5:
       case 0xda:
         return this.#string(this.#unsigned(2));
-      case 0xc6:
       case 0xdb:
         return this.#string(this.#unsigned(4));
       case 0xca:
@@ -118,6 +122,12 @@ class Reader<T> {
   #string(length: number): T {
     const start = this.#take(length);
     return this.#build.string(this.#bytes.subarray(start, start + length));
+  }
+
+  #binary(length: number): T {
+    if (this.#build.binary === undefined) return this.#string(length);
+    const start = this.#take(length);
+    return this.#build.binary(this.#bytes.subarray(start, start + length));
   }
 
   #array(count: number, depth: number): T {

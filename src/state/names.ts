@@ -1,7 +1,8 @@
 import { LlmspellError } from '../errors.js';
-import type { Bytes } from '../util/bytes.js';
+import { type Bytes, printable } from '../util/bytes.js';
 import { encodeKey } from './key.js';
 import { PREFIX_BYTES } from './layout.js';
+import type { Change } from './types.js';
 
 /** Of scope and key together, as the backend gets them. */
 const MAX_KEY_BYTES = (128 << 10) - PREFIX_BYTES;
@@ -29,4 +30,14 @@ export function assertNames(scope: Bytes, key: Bytes): void {
 
 export function assertName(what: 'scope' | 'key', name: Bytes): void {
   if (name.length === 0) throw new LlmspellError('KEY_INVALID', `The ${what} is empty.`);
+}
+
+/** Throws `KEY_INVALID` and `VALUE_TOO_LARGE`. */
+export function assertStorable({ scope, key, value }: Change, maxValueBytes: number): void {
+  assertNames(scope, key);
+  if (value !== null && value.length > maxValueBytes)
+    throw new LlmspellError(
+      'VALUE_TOO_LARGE',
+      `The value of "${printable(key)}" in scope "${printable(scope)}" has ${value.length} bytes; the limit is ${maxValueBytes}.`,
+    );
 }

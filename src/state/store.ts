@@ -1,8 +1,8 @@
 import { LlmspellError } from '../errors.js';
-import { type Bytes, latin1Of, printable, utf8 } from '../util/bytes.js';
+import { type Bytes, latin1Of, utf8 } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { hashOfRaw } from '../util/name-hash.js';
-import type { BackendOperation, BackendSnapshot, Segment, StateBackend } from './backend.js';
+import type { BackendSnapshot, Segment, StateBackend } from './backend.js';
 import {
   type Catalog,
   type Documents,
@@ -13,14 +13,16 @@ import {
   readDocuments,
   type Timeline,
 } from './catalog.js';
+import { changeOf, changesOf } from './change-batch.js';
 import { commitGroup } from './commit.js';
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
 import { BackendGeneration, buildSegments } from './generation.js';
 import { Housekeeping } from './housekeeping.js';
+import { incrementIn } from './increment.js';
 import { encodeKey, scopePrefix } from './key.js';
 import { keyHistory } from './key-history.js';
-import { concat, generationPrefix, readError, seal, unseal, unsealEntry, userKey } from './layout.js';
-import { assertName, assertNames, rawKey } from './names.js';
+import { concat, generationPrefix, putMeta, readError, unseal, unsealEntry, userKey } from './layout.js';
+import { assertName, assertStorable, rawKey } from './names.js';
 import { pastSource, seqAt, timeOf, unreachable } from './past.js';
 import { CommittedSnapshot, SourceSnapshot } from './snapshot.js';
 import { restarted, swapped } from './swap.js';
@@ -37,6 +39,7 @@ import type {
   LiveSnapshot,
   Position,
   ReadCheck,
+  Receipt,
   RollbackPoint,
   StateSnapshot,
   StateStore,
@@ -191,16 +194,21 @@ class Store implements StateStore {
     reads: readonly ReadCheck[],
     changes: readonly Change[],
     writer?: unknown,
+    receipt?: Receipt<Written>,
   ): Promise<Written | undefined> {
     this.#assertWritable();
     const checks = reads.map(({ scope, key, seq }) => ({ raw: rawKey(scope, key), seq }));
-    for (const change of changes) this.#assertStorable(change);
+    for (const change of changes) assertStorable(change, this.#maxValueBytes);
     const deletes = changes.filter(({ value }) => value === null).map(({ scope, key }) => encodeKey(scope, key));
     const looked = [...checks.map(({ raw }) => raw), ...deletes];
     return await this.#withLookup(looked, async (lookup) => {
       if (checks.some(({ raw, seq }) => (lookup(raw)?.seq ?? 0) !== seq)) return undefined;
-      return await this.#record(changes, lookup, writer);
+      return await this.#record(changes, lookup, writer, receipt);
     });
+  }
+
+  async increment(scope: Bytes, key: Bytes, by: Bytes, writer?: unknown): Promise<Bytes> {
+    return await incrementIn(this, { scope, key, by }, writer);
   }
 
   async writeBatch(batch: ChangeBatch, writer?: unknown): Promise<Written> {
@@ -304,12 +312,13 @@ class Store implements StateStore {
     }));
   }
 
-  async rollback(id: string): Promise<ActivatedGeneration> {
+  async rollback(id: string, receipt?: Receipt<ActivatedGeneration>): Promise<ActivatedGeneration> {
     this.#assertWritable();
     const point = this.#documents.catalog.rollbackPoints.find((one) => one.id === id);
     if (point === undefined) throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id}.`, { subject: id });
     const position = { storeId: this.storeId, seq: point.seq, timeMs: point.timeMs };
-    return await this.#swap(point.generation, { description: id, rewind: { position } }, []);
+    const origin = { description: id, rewind: { position }, ...(receipt && { receipt }) };
+    return await this.#swap(point.generation, origin, []);
   }
 
   async getMeta(name: string): Promise<Bytes | undefined> {
@@ -323,10 +332,7 @@ class Store implements StateStore {
 
   async setMeta(name: string, value: Bytes | null): Promise<void> {
     this.#assertWritable();
-    const key = userKey(name);
-    const operation: BackendOperation =
-      value === null ? { type: 'del', key } : { type: 'put', key, value: seal(utf8(name), 0, value) };
-    await this.#backend.commit({ operations: [operation] }, { sync: true });
+    await this.#backend.commit({ operations: [putMeta(name, value)] }, { sync: true });
   }
 
   async close(): Promise<void> {
@@ -376,6 +382,8 @@ class Store implements StateStore {
         restoredFrom: restoredFrom(catalog, origin, to),
       });
       result = swap.result;
+      const { receipt } = origin;
+      if (receipt) group.receipts.set(receipt.name, receipt.content(result));
       return swap.catalog;
     });
     this.#building.delete(generation);
@@ -515,17 +523,13 @@ class Store implements StateStore {
     return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
   }
 
-  #assertStorable({ scope, key, value }: Change): void {
-    assertNames(scope, key);
-    if (value !== null && value.length > this.#maxValueBytes)
-      throw new LlmspellError(
-        'VALUE_TOO_LARGE',
-        `The value of "${printable(key)}" in scope "${printable(scope)}" has ${value.length} bytes; the limit is ${this.#maxValueBytes}.`,
-      );
-  }
-
   /** Accepts all of them into one group: numbers them and makes them visible, without a pause between. */
-  async #record(changes: readonly Change[], lookup: Lookup, writer: unknown): Promise<Written> {
+  async #record(
+    changes: readonly Change[],
+    lookup: Lookup,
+    writer: unknown,
+    receipt: Receipt<Written> | undefined,
+  ): Promise<Written> {
     this.#assertWritable();
     const group = this.#queue.open;
     const before = this.#seq;
@@ -541,7 +545,7 @@ class Store implements StateStore {
       }
       this.#recordOne(group, prefix, change, lookup, nowMs);
     }
-    return await this.#accepted(group, before, writer);
+    return await this.#accepted(group, before, writer, receipt);
   }
 
   #recordBatch(group: Group, batch: ChangeBatch): void {
@@ -560,7 +564,7 @@ class Store implements StateStore {
         group.recordFrom(prefix, batch, this.#timeMs);
       } else {
         const change = changeOf(batch);
-        this.#assertStorable(change);
+        assertStorable(change, this.#maxValueBytes);
         this.#recordOne(group, prefix, change, (raw) => this.#lookup(raw), batch.timeMs);
       }
     }
@@ -575,12 +579,15 @@ class Store implements StateStore {
   }
 
   /** Resolves by durability; what was recorded is every change since `before`. */
-  async #accepted(group: Group, before: number, writer: unknown): Promise<Written> {
+  async #accepted(group: Group, before: number, writer: unknown, receipt?: Receipt<Written>): Promise<Written> {
     const seq = this.#seq;
-    if (seq === before) return { seq, effective: 0 };
+    const written = { seq, effective: seq - before };
+    if (seq === before) return written;
+    if (receipt) group.receipts.set(receipt.name, receipt.content(written));
     this.#changed(writer);
     await this.#queue.accepted(group);
-    return { seq, effective: seq - before };
+    if (receipt) await this.#queue.committed(group);
+    return written;
   }
 
   async #commit(group: Group): Promise<void> {
@@ -611,18 +618,6 @@ function restoredFrom(
 ): Catalog['restoredFrom'] {
   if (rewind === undefined) return catalog.restoredFrom;
   return rewind.backupId === undefined ? undefined : { backupId: rewind.backupId, seq, timeMs };
-}
-
-function changeOf({ bytes, scope, keyAt, keyBytes, valueBytes, timeMs }: ChangeBatch): Change {
-  const valueAt = keyAt + keyBytes;
-  const value = valueBytes === 0 ? null : bytes.subarray(valueAt, valueAt + valueBytes);
-  return { scope, key: bytes.subarray(keyAt, valueAt), value, timeMs };
-}
-
-function changesOf(batch: ChangeBatch): Change[] {
-  const changes: Change[] = [];
-  while (batch.next()) changes.push(changeOf(batch));
-  return changes;
 }
 
 type Lookup = (raw: Bytes) => StoredValue | undefined;

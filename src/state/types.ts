@@ -146,6 +146,7 @@ export interface GenerationOrigin {
   /** Whether the old generation stays as a rollback point. Default true. */
   keepOld?: boolean;
   expectedSeq?: number;
+  receipt?: Receipt<ActivatedGeneration>;
 }
 
 export interface ActivatedGeneration {
@@ -169,6 +170,16 @@ export interface ReadCheck {
   scope: Bytes;
   key: Bytes;
   seq: number;
+}
+
+/**
+ * A record, as of `setMeta`, that is written in the same commit as the change it tells of: after a crash both are there, or
+ * neither.
+ */
+export interface Receipt<Effect> {
+  name: string;
+  /** Called when the change has its numbers, before it is committed. */
+  content(effect: Effect): Bytes;
 }
 
 export interface HistoryOptions {
@@ -214,12 +225,18 @@ export interface StateStore {
   write(changes: readonly Change[], writer?: unknown): Promise<{ seq: number; effective: number }>;
   /** As `write`, but of a batch that ends at a change that is refused those before it are written. */
   writeBatch(batch: ChangeBatch, writer?: unknown): Promise<{ seq: number; effective: number }>;
-  /** As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. */
+  /**
+   * As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. With a
+   * `receipt`, which is written where there was an effect, it resolves not before the changes survive the end of this process.
+   */
   writeIf(
     reads: readonly ReadCheck[],
     changes: readonly Change[],
     writer?: unknown,
+    receipt?: Receipt<{ seq: number; effective: number }>,
   ): Promise<{ seq: number; effective: number } | undefined>;
+  /** Adds `by`, an encoded number, to a number (0 where there is none), as Lua adds; the sum, encoded. Throws `VALUE_INVALID`. */
+  increment(scope: Bytes, key: Bytes, by: Bytes, writer?: unknown): Promise<Bytes>;
   /** Removes every key of a scope; resolves with their number. */
   clear(scope: Bytes): Promise<number>;
   /** Resolves when everything accepted before the call is on disk. */
@@ -249,7 +266,7 @@ export interface StateStore {
   /** Newest first. */
   rollbackPoints(): Promise<RollbackPoint[]>;
   /** Swaps back to an old generation, in one atomic synced commit; the present one becomes a rollback point itself. Throws `NOT_FOUND`. */
-  rollback(id: string): Promise<ActivatedGeneration>;
+  rollback(id: string, receipt?: Receipt<ActivatedGeneration>): Promise<ActivatedGeneration>;
 
   /** Small values that belong to the state (the schema version, …), kept outside every scope and generation. */
   getMeta(name: string): Promise<Bytes | undefined>;

@@ -20,6 +20,8 @@ export class Group {
   /** What a change of the catalog writes: its operations, and segments that come before that of `changes`. */
   readonly operations: BackendOperation[] = [];
   segments: readonly Segment[] = [];
+  /** By their names: of several with one name the last counts. */
+  readonly receipts = new Map<string, Bytes>();
   lastTimeMs = 0;
   /** Whether somebody asked for it to be committed; and synced. */
   isWanted = false;
@@ -119,6 +121,13 @@ export class WriteQueue {
     const group = this.open;
     if (group.changes.count > 0) this.#request(group, false);
     await (group.isWanted ? group : this.#groups.at(-2))?.done;
+    if (this.#isUnsynced) this.#startTimer();
+  }
+
+  /** As `drain`, for what was accepted into one group. */
+  async committed(group: Group): Promise<void> {
+    this.#request(group, false);
+    await group.done;
     if (this.#isUnsynced) this.#startTimer();
   }
 

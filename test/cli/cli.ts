@@ -16,6 +16,8 @@ export interface Finished {
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string;
+  /** Default: that of the workspace. */
+  cwd?: string;
 }
 
 /** Runs a command line in this process, which starts ten times faster; for steps on the way to what a test is about. */
@@ -46,9 +48,9 @@ async function inProcess(cwd: string, args: string[]): Promise<Finished> {
 /** A directory of its own, with the command run in it: no configuration from anywhere else is found. */
 export async function workspace() {
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'llmspell-cli-')));
-  const start = (args: string[], { env = {} }: RunOptions = {}) =>
+  const start = (args: string[], { env = {}, cwd: directory = cwd }: RunOptions = {}) =>
     spawn(process.execPath, [BIN, ...args], {
-      cwd,
+      cwd: directory,
       env: { PATH: process.env.PATH, HOME: cwd, XDG_CONFIG_HOME: join(cwd, '.config'), ...env },
     });
   const run = (args: string[], options: RunOptions = {}): Promise<Finished> => {

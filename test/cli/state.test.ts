@@ -123,18 +123,4 @@ describe('what is wrong', () => {
     await configure('[runtime.state_persistence]\nenabled = false');
     expect(await cli.run(['state', 'list'])).toMatchObject({ code: 2, stdout: '' });
   });
-
-  test('a second process on a state that is held: exit 3, naming the holder; one that waits gets its turn', async () => {
-    await writeFile(join(cli.cwd, 'hold.lua'), 'State.set("a", 1) print("held") io.stdout:flush() while true do end');
-    const holder = cli.start(['run', 'hold.lua']);
-    await new Promise((resolve) => holder.stdout.once('data', resolve));
-    const { code, stderr } = await cli.run(['state', 'list', '--lock-timeout', '0.1']);
-    const waiting = cli.run(['state', 'get', 'global', 'a', '--lock-timeout', '20']);
-    const ended = new Promise((resolve) => holder.on('close', resolve));
-    holder.kill('SIGINT');
-    await ended;
-    expect(code).toBe(3);
-    expect(stderr).toContain(String(holder.pid));
-    expect(await waiting).toEqual({ code: 0, stdout: '1\n', stderr: '' });
-  });
 });

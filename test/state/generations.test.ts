@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeKey } from '../../src/state/key.js';
 import type { Change, StateStore } from '../../src/state/types.js';
 import { utf8 } from '../../src/util/bytes.js';
-import { backends, changesOf, describeChanges, dump, dumpLive, openForTest, put, read } from './stores.js';
+import { changesOf, describeChanges, dump, dumpLive, openers, put, read } from './stores.js';
 
 const entry = (key: string, value: string | null, scope = 's') => ({
   key: encodeKey(utf8(scope), utf8(key)),
@@ -28,8 +28,8 @@ async function restore(store: StateStore, entries: Record<string, string>, backu
   });
 }
 
-describe.each(Object.keys(backends))('generations on %s', (kind) => {
-  const open = async (options = {}) => openForTest(await backends[kind]!(), options);
+describe.each(Object.keys(openers))('generations on %s', (kind) => {
+  const open = openers[kind]!;
 
   test('a generation is invisible until it is activated, then it is the state', async () => {
     const store = await open();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/util/bytes.js';
-import { backends, changesOf, describeChanges, dump, openForTest, put, read, texts } from './stores.js';
+import { changesOf, describeChanges, dump, openers, put, read, texts } from './stores.js';
 
 const s = utf8('s');
 
-describe.each(Object.keys(backends))('a store on %s', (kind) => {
-  const open = async (options = {}) => openForTest(await backends[kind]!(), options);
+describe.each(Object.keys(openers))('a store on %s', (kind) => {
+  const open = openers[kind]!;
 
   test('gives back what was set, in its scope only', async () => {
     const store = await open();

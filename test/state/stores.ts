@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { openShared } from '../../src/share/shared-store.js';
 import type { StateBackend } from '../../src/state/backend.js';
 import { createLevelBackend } from '../../src/state/backends/level.js';
 import { createMemoryBackend } from '../../src/state/backends/memory.js';
@@ -27,10 +28,45 @@ export const backends: Record<string, () => Promise<StateBackend>> = {
 
 /** Opens a store that is closed after the test. */
 export async function openForTest(backend: StateBackend, options?: StoreOptions): Promise<StateStore> {
-  const store = await openStore(backend, options);
-  onTestFinished(() => store.close().catch(() => undefined));
-  return store;
+  return closedAfterTest(await openStore(backend, options));
 }
+
+function closedAfterTest<T extends { close(): Promise<unknown> }>(opened: T): T {
+  onTestFinished(async () => void (await opened.close().catch(() => undefined)));
+  return opened;
+}
+
+/** One member of those who share the state in `directory`, closed after the test. The first one holds it, the others are its guests. */
+export async function openSharedForTest(directory: string, options: StoreOptions = {}): Promise<StateStore> {
+  const { readOnly = false, ...storeOptions } = options;
+  return closedAfterTest(
+    await openShared({
+      directory,
+      openStore: () => openStore(createLevelBackend({ directory }), storeOptions),
+      durability: options.durability ?? 'interval',
+      maxValueBytes: options.maxValueBytes ?? 10_000_000,
+      readOnly,
+      timeoutMs: 5000,
+      isWanted: () => true,
+    }),
+  );
+}
+
+/** Opens a store of each kind: on a backend, or held by somebody else. */
+export const openers: Record<string, (options?: StoreOptions) => Promise<StateStore>> = {
+  ...Object.fromEntries(
+    Object.entries(backends).map(([kind, make]) => [
+      kind,
+      async (options?: StoreOptions) => openForTest(await make(), options),
+    ]),
+  ),
+  'a holder of it': async (options) => {
+    const directory = join(await temporaryDirectory(), 'state');
+    const { readOnly: _, ...ofHolder } = options ?? {};
+    await openSharedForTest(directory, ofHolder);
+    return await openSharedForTest(directory, options);
+  },
+};
 
 /** A store seen as text: for tests about other things than bytes. */
 export const put = (store: StateStore, key: string, value: string | null, scope = 's') =>

@@ -1,5 +1,5 @@
 import { LlmspellError } from '../errors.js';
-import type { Bytes } from '../util/bytes.js';
+import type { Bytes } from './bytes.js';
 
 /** A Lua number: integers as bigint, floats as number. */
 type LuaNumber = bigint | number;
