@@ -12,11 +12,13 @@ export type {
   ImportOptions,
   ImportResult,
   ListFilter,
+  LostRange,
   OperationOptions,
   Progress,
   RekeyOptions,
   RekeyResult,
   RetentionDecision,
+  ScopeUsage,
   StateDiff,
   StorageUsage,
   ValidationResult,
@@ -30,6 +32,14 @@ export type { OutputSink } from './host/output-pump.js';
 export type { ScriptResult } from './host/script-host.js';
 export type { HistoryEntry, ListRange, Name, StateAccess } from './host/state-access.js';
 export type { RecoveryOrchestrator } from './recovery/orchestrator.js';
-export type { RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './recovery/types.js';
+export type { RescuedArchive, RescueOptions, RescueResult } from './recovery/rescue.js';
+export type {
+  DrillResult,
+  Reach,
+  RecoveryPlan,
+  RecoveryTarget,
+  RestoreOptions,
+  RestoreResult,
+} from './recovery/types.js';
 export type { LuaValue } from './state/codec.js';
 export type { StateStore } from './state/types.js';

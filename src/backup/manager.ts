@@ -361,7 +361,7 @@ export class BackupManager {
 
   /** An archive that was touched since it was last found sound is read again. */
   async #isSound(id: string): Promise<boolean> {
-    return this.#catalog.isVerified(id) || (await (await this.#validator({})).isSound(id));
+    return this.#catalog.isVerified(id) || (await (await this.#validator({}, 0)).isSound(id));
   }
 
   /** The backup is made: that cleaning up failed is worth a warning, not an error. */
@@ -412,7 +412,7 @@ export class BackupManager {
     options: OperationOptions,
   ): Promise<ValidationResult[]> {
     return await abortable('The validation', options.signal, async () => {
-      const validator = await this.#validator(options);
+      const validator = await this.#validator(options, sizeOf(readFor(references, records)));
       const results: ValidationResult[] = [];
       const validated = mapInOrder(references, VALIDATED_AT_ONCE, (reference) =>
         validator.validate(reference, records),
@@ -423,11 +423,12 @@ export class BackupManager {
     });
   }
 
-  async #validator(options: OperationOptions): Promise<Validator> {
+  async #validator(options: OperationOptions, totalBytes: number): Promise<Validator> {
     return new Validator({
       repository: this.repository,
       archive: await this.#archiveOptions(options),
       report: reporter('validate', options),
+      totalBytes,
       clock: this.#clock,
       onSound: (id) => this.#catalog.markVerified(id),
     });
@@ -454,4 +455,17 @@ export class BackupManager {
     const key = await this.#key();
     return { ...(key && { key }), ...(signal && { signal }), ...(verify && { verify }) };
   }
+}
+
+/** The archives that validating these backups reads; each is read once. What a reference is wrong about, validating tells. */
+function readFor(references: readonly string[], records: readonly BackupRecord[]): BackupRecord[] {
+  const byId = recordsById(records);
+  const chains = references.flatMap((reference) => {
+    try {
+      return chainOf(findRecord(reference, records, ''), byId).records;
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(chains)];
 }

@@ -1,7 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { type ArchiveVerification, verifyArchive } from './archive-verify.js';
-import { chainOf, recordsById, sizeOf } from './chain.js';
+import { chainOf, recordsById } from './chain.js';
 import { findRecord } from './find.js';
 import type { Report } from './operation.js';
 import type { ArchiveOptions, BackupRecord, BackupRepository, ValidationResult } from './types.js';
@@ -10,6 +10,8 @@ export interface ValidatorSetup {
   repository: BackupRepository;
   archive: ArchiveOptions;
   report: Report;
+  /** Of all that will be read. */
+  totalBytes: number;
   clock: Clock;
   /** Told of every archive that was read wholly and found sound. */
   onSound: (id: string) => void;
@@ -19,6 +21,7 @@ export interface ValidatorSetup {
 export class Validator {
   readonly #setup: ValidatorSetup;
   readonly #verdicts = new Map<string, Promise<ArchiveVerification>>();
+  #readBytes = 0;
 
   constructor(setup: ValidatorSetup) {
     this.#setup = setup;
@@ -50,7 +53,7 @@ export class Validator {
   async #judge(head: BackupRecord, records: readonly BackupRecord[]) {
     const { records: chain, problems } = chainOf(head, recordsById(records));
     const errors: string[] = [];
-    for (const record of chain) errors.push(...(await this.#faultsOf(record, chain)));
+    for (const record of chain) errors.push(...(await this.#faultsOf(record)));
     // What is wrong with an archive itself has been told; here are the links between them.
     const links = problems.filter(({ message }) => chain.every(({ damage }) => damage !== message));
     errors.push(...links.map(({ message }) => message));
@@ -66,37 +69,38 @@ export class Validator {
     };
   }
 
-  async #faultsOf(record: BackupRecord, chain: readonly BackupRecord[]): Promise<string[]> {
-    const before = sizeOf(chain.slice(0, chain.indexOf(record)));
-    const total = sizeOf(chain);
-    const { problems, problemCount } = await this.#verdict(record.id, (done) =>
-      this.#setup.report({
-        phase: 'validate',
-        backupId: record.id,
-        done: before + done,
-        total,
-        message: `Reading ${record.id}`,
-      }),
-    );
+  async #faultsOf(record: BackupRecord): Promise<string[]> {
+    const { problems, problemCount } = await this.#verdict(record.id);
     const faults = problems.map(({ message }) => `Backup ${record.id}: ${message}`);
     if (problemCount > problems.length) faults.push(`Backup ${record.id}: ${problemCount - problems.length} more.`);
     return faults.length === 0 && record.damage !== undefined ? [`Backup ${record.id}: ${record.damage}`] : faults;
   }
 
-  #verdict(id: string, onProgress?: (bytes: number) => void): Promise<ArchiveVerification> {
-    const known = this.#verdicts.get(id) ?? this.#verify(id, onProgress);
+  #verdict(id: string): Promise<ArchiveVerification> {
+    const known = this.#verdicts.get(id) ?? this.#verify(id);
     this.#verdicts.set(id, known);
     return known;
   }
 
-  async #verify(id: string, onProgress: ((bytes: number) => void) | undefined): Promise<ArchiveVerification> {
+  async #verify(id: string): Promise<ArchiveVerification> {
     const source = await this.#setup.repository.get(id);
     try {
-      const verdict = await verifyArchive(source, { ...this.#setup.archive, ...(onProgress && { onProgress }) });
+      const verdict = await verifyArchive(source, { ...this.#setup.archive, onProgress: this.#reader(id) });
       if (verdict.problemCount === 0) this.#setup.onSound(id);
       return verdict;
     } finally {
       await source.close();
     }
+  }
+
+  /** Several archives are read at once: what counts is how far all of them are. */
+  #reader(backupId: string): (bytes: number) => void {
+    let before = 0;
+    return (bytes) => {
+      this.#readBytes += bytes - before;
+      before = bytes;
+      const { report, totalBytes: total } = this.#setup;
+      report({ phase: 'validate', backupId, done: this.#readBytes, total, message: `Reading ${backupId}` });
+    };
   }
 }

@@ -1,8 +1,11 @@
 import type { BackupManager } from '../backup/manager.js';
+import type { OperationOptions } from '../backup/types.js';
 import type { ScriptFailure } from '../channel/start.js';
 import type { Config } from '../config/schema.js';
 import { LlmspellError, toLlmspellError } from '../errors.js';
 import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
+import type { RescueOptions, RescueResult } from '../recovery/rescue.js';
+import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
 import type { StateStore } from '../state/types.js';
 import { Lazy } from '../util/lazy.js';
 import { backupCalls } from './calls.js';
@@ -98,6 +101,38 @@ export class Host implements HostParts {
   async recovery(): Promise<RecoveryOrchestrator> {
     this.#assertOpen();
     return await this.#recovery.get();
+  }
+
+  /**
+   * Restores a backup (an id, the beginning of one, or `latest`) for real into a scratch state that is thrown away, and compares every entry. What
+   * is wrong with it is in the result. The state is not needed. Throws `BACKUP_DISABLED`, as `BackupManager.find`, and `ABORTED`.
+   */
+  async drill(reference = 'latest', options: OperationOptions = {}): Promise<DrillResult> {
+    const { drill } = await import('../recovery/drill.js');
+    return await drill(await this.archives(), reference, options);
+  }
+
+  /**
+   * Restores a backup or a moment into a new state, in a directory that is not there or is empty, from the archives alone. The state is not
+   * needed and not touched. Throws `BACKUP_DISABLED`, `USAGE`, `OUTPUT_FAILED`, and as `RecoveryOrchestrator.restore`; nothing is left then.
+   */
+  async restoreInto(target: RecoveryTarget, directory: string, options: RestoreOptions = {}): Promise<RestoreResult> {
+    const { restoreInto } = await import('../recovery/new-state.js');
+    return await restoreInto(await this.archives(), target, directory, options);
+  }
+
+  /** Makes a new state, in a directory as `restoreInto` takes it, of what can still be read of a damaged backup. Throws as `restoreInto`. */
+  async rescueInto(
+    reference: string,
+    directory: string,
+    options: Omit<RescueOptions, 'into'> = {},
+  ): Promise<RescueResult> {
+    const [{ buildState }, { rescue }] = await Promise.all([
+      import('../recovery/new-state.js'),
+      import('../recovery/rescue.js'),
+    ]);
+    const archives = await this.archives();
+    return await buildState(directory, (into) => rescue(archives, reference, { ...options, into }));
   }
 
   /**

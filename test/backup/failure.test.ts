@@ -77,3 +77,39 @@ test('a process killed while it makes backups leaves whole ones only, and nothin
   await backups.create();
   expect((await readdir(directory)).filter((name) => !/\.(lsb|note)$/.test(name))).toEqual([]);
 });
+
+test('two processes that back up into one directory at once do not harm each other', async () => {
+  const directory = await newDirectory();
+  const program = fileURLToPath(new URL('create-loop.js', import.meta.url));
+  const options = JSON.stringify(OPTIONS);
+  const running = await Promise.all(
+    [1, 2].map(async () => {
+      const child = spawn(process.execPath, [program, await newDirectory(), directory, options]);
+      const found = { child, reported: [] as string[], failure: '' };
+      child.stderr.on('data', (chunk) => {
+        found.failure += chunk;
+      });
+      const enough = new Promise<void>((resolve) => {
+        child.stdout.on('data', (chunk) => {
+          found.reported.push(...String(chunk).trim().split('\n'));
+          if (found.reported.length >= 6) resolve();
+        });
+      });
+      return { ...found, enough, found };
+    }),
+  );
+  await Promise.all(running.map(({ enough }) => enough));
+  for (const { child } of running) {
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  }
+  expect(running.map(({ found }) => found.failure)).toEqual(['', '']);
+  const backups = new BackupManager({ repository: new DirectoryRepository(directory), options: OPTIONS });
+  const records = await backups.list();
+  const reported = running.flatMap(({ found }) => found.reported);
+  expect(records.map(({ id }) => id)).toEqual(expect.arrayContaining(reported));
+  expect(new Set(records.map(({ position }) => position.storeId)).size).toBe(2);
+  expect((await backups.validateAll()).filter(({ isValid }) => !isValid)).toEqual([]);
+  for (const { createdAtMs } of records)
+    expect(records.filter((other) => other.createdAtMs === createdAtMs)).toHaveLength(1);
+});

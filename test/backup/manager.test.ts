@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DirectoryRepository } from '../../src/backup/directory-repository.js';
 import { BackupManager } from '../../src/backup/manager.js';
+import type { Progress } from '../../src/backup/types.js';
 import { utf8 } from '../../src/util/bytes.js';
 import { archivePath, BACKENDS, type Bench, contentOf, flip, newBench, newDirectory, OPTIONS, set } from './harness.js';
 
@@ -90,6 +91,20 @@ describe('an incremental backup becomes a full one, and says why', () => {
     expect((await incremental(bench)).backup.isIncremental).toBe(true);
     bench.clock.timeMs += 2000;
     expect(await warningOf(bench)).toContain('more than 60 seconds old');
+  });
+
+  test('where the history no longer has all changes since the parent', async () => {
+    const forgetful = { enabled: false, maxAgeSeconds: 3600, maxBytes: 1e6 };
+    const store = await BACKENDS.memory({ history: forgetful });
+    const bench = await newBench({ store });
+    const elsewhere = await newBench({ store });
+    await set(store, 'a/1', 'x');
+    await full(bench);
+    await set(store, 'a/2', 'x');
+    // Without history, changes are kept only until a backup has them.
+    await full(elsewhere);
+    await set(store, 'a/3', 'x');
+    expect(await warningOf(bench)).toContain('no longer all in the history');
   });
 
   test('where the parent of the parent is missing', async () => {
@@ -293,6 +308,22 @@ describe('validating', () => {
     expect(missing).toMatchObject({ isValid: false, checksumValid: true, integrityValid: true, chainValid: false });
     expect(missing.errors).toEqual([expect.stringContaining(`${base.id}, which`)]);
   });
+});
+
+test('validating all reads each archive once, and tells how far it is with all of them', async () => {
+  const bench = await newBench({ compression: { type: 'none', level: 0 } });
+  for (let i = 0; i < 6; i++) {
+    await set(bench.store, `a/${i}`, 'x'.repeat(300_000));
+    await (i % 3 === 0 ? full(bench) : incremental(bench));
+  }
+  const { totalBytes } = await bench.backups.usage();
+  const steps: Progress[] = [];
+  const results = await bench.backups.validateAll({ onProgress: (step) => steps.push(step) });
+  expect(results.map(({ isValid }) => isValid)).toEqual(Array(6).fill(true));
+  expect(new Set(steps.map(({ backupId }) => backupId)).size).toBe(6);
+  expect(new Set(steps.map(({ total }) => total))).toEqual(new Set([totalBytes]));
+  for (const [i, { done }] of steps.entries()) expect(done).toBeGreaterThanOrEqual(steps[i - 1]?.done ?? 0);
+  expect(steps.at(-1)).toMatchObject({ operation: 'validate', done: totalBytes, percent: 100 });
 });
 
 test('usage counts archives and bytes', async () => {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/backup/types.js';
 import { CODECS } from '../../src/config/compression-levels.js';
+import { LlmspellError } from '../../src/errors.js';
 import { RecoveryOrchestrator } from '../../src/recovery/orchestrator.js';
 import { createMemoryBackend } from '../../src/state/backends/memory.js';
 import { PREFIX_BYTES, seal } from '../../src/state/layout.js';
@@ -164,6 +165,25 @@ describe('a restore that cannot be leaves the state as it was', () => {
     await refusal(bench, unread, { code: 'BACKUP_DAMAGED', message: expect.stringContaining(made[index]!.id) });
   });
 
+  test.each(['write', 'readBack', 'activate'] as const)('where the disk fails in %s', async (step) => {
+    const bench = await newBench({ backend: 'level' });
+    const [first] = await threeBackups(bench);
+    const begin = bench.store.newGeneration.bind(bench.store);
+    const full = new LlmspellError('STATE_FULL', 'There is no space left.');
+    bench.store.newGeneration = async () => {
+      const generation = await begin();
+      generation[step] = () => {
+        throw full;
+      };
+      return generation;
+    };
+    await refusal(bench, recoveryOf(bench).restore({ backupId: first!.id }), full);
+    bench.store.newGeneration = begin;
+    await recoveryOf(bench).restore({ backupId: first!.id });
+    expect(await contentOf(bench.store)).toEqual(first!.content);
+    await bench.store.close();
+  });
+
   test('where an archive of the chain is missing', async () => {
     const bench = await newBench();
     const made = await threeBackups(bench);
@@ -252,6 +272,38 @@ test('what was restored to is told: the time asked for, or that of the change', 
   expect(bySeq).toMatchObject({ restoredToMs: timeMs, plan: { target: { seq, timeMs } } });
   const byTime = await recoveryOf(bench).restore({ timeMs: timeMs + 100 }, { dryRun: true });
   expect(byTime).toMatchObject({ restoredToMs: timeMs + 100, plan: { target: { seq } } });
+});
+
+test('one scope is restored without reading more of the archive than that', async () => {
+  const store = await BACKENDS.memory();
+  const value = (i: number) => Buffer.from(Array.from({ length: 3000 }, (_, n) => (i * 7919 + n * n * 31) % 251));
+  const changes = Array.from({ length: 2000 }, (_, i) => ({
+    scope: utf8(`scope ${String(Math.floor(i / 100)).padStart(2, '0')}`),
+    key: utf8(`key ${i}`),
+    value: value(i),
+  }));
+  await store.write(changes);
+  const bench = await newBench({ store, compression: { type: 'none', level: 0 } });
+  const { backup } = await bench.backups.create();
+  const { repository } = bench.backups;
+  let bytesRead = 0;
+  const open = repository.get.bind(repository);
+  repository.get = async (id) => {
+    const source = await open(id);
+    const read = source.read.bind(source);
+    source.read = async (offset, length) => {
+      bytesRead += length;
+      return await read(offset, length);
+    };
+    return source;
+  };
+  await store.clear(utf8('scope 07'));
+  const options = { scopes: [utf8('scope 07')], verify: false };
+  const result = await recoveryOf(bench).restore({ backupId: backup.id }, options);
+  expect(result.entriesRestored).toBe(100);
+  // What is compared with it afterwards is read from the archive again: not more than that.
+  expect(bytesRead).toBeLessThan(0.3 * backup.sizeBytes);
+  expect((await store.get(utf8('scope 07'), utf8('key 750')))?.value).toEqual(new Uint8Array(value(750)));
 });
 
 test('without keeping the present state there is no rollback id', async () => {

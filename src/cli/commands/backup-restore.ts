@@ -51,10 +51,9 @@ async function restoreElsewhere(
   target: RecoveryTarget,
   flags: RestoreFlags & { into: string },
 ) {
-  const { restoreInto } = await import('../../recovery/new-state.js');
-  const archives = await host.archives();
+  const directory = resolve(context.cwd, flags.into);
   return await withProgress(context, (watching) =>
-    restoreInto(archives, target, resolve(context.cwd, flags.into), { ...restoreOptions(flags), ...watching }),
+    host.restoreInto(target, directory, { ...restoreOptions(flags), ...watching }),
   );
 }
 
@@ -121,9 +120,7 @@ function gapsText({ reach }: RestoreResult): string[] {
 /** Proves that a backup restores, without touching the state. Exit 4 where it does not. */
 export async function drill(context: Context, [id = 'latest']: string[]): Promise<number> {
   return withHost(context, {}, async (host) => {
-    const { drill: restoreAndCompare } = await import('../../recovery/drill.js');
-    const archives = await host.archives();
-    const result = await withProgress(context, (watching) => restoreAndCompare(archives, id, watching));
+    const result = await withProgress(context, (watching) => host.drill(id, watching));
     context.out.result(drillDocument(result), (style) => drillText(result, style));
     return result.success ? EXIT.done : EXIT.damaged;
   });
