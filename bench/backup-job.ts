@@ -8,7 +8,7 @@ import { drill } from '../dist/recovery/drill.js';
 import { RecoveryOrchestrator } from '../dist/recovery/orchestrator.js';
 import { decodeKey } from '../dist/state/key.js';
 import type { StateStore } from '../dist/state/types.js';
-import { entrySource } from './entries.js';
+import { pooledEntries } from './entries.js';
 import { atRest, openBench, seconds } from './harness.js';
 
 const [directory, job, entryCount] = [process.argv[2]!, process.argv[3]!, Number(process.argv[4])];
@@ -17,7 +17,7 @@ const CHANGES = 2000;
 const SMALLEST_OF = 5;
 
 async function write(store: StateStore, count: number, seed: number, step = 1): Promise<void> {
-  const entry = entrySource(seed);
+  const entry = pooledEntries(seed);
   for (let at = 0; at < count; at += PAGE * step) {
     const page = Array.from({ length: Math.min(PAGE, Math.ceil((count - at) / step)) }, (_, i) => entry(at + i * step));
     await store.write(page.map(({ key, value }) => ({ ...decodeKey(key)!, value })));

@@ -37,8 +37,21 @@ export function realisticEntries(count: number, seed = 1): RawEntry[] {
   return Array.from({ length: count }, (_, i) => entry(i)).sort((x, y) => compareBytes(x.key, y.key));
 }
 
-/** Makes the same entries one by one, for more of them than memory holds. Asked for entry i again, it has the same key and another value. */
-export function entrySource(seed = 1): (i: number) => RawEntry {
+const POOL = 20_000;
+
+/**
+ * Such entries one by one, for more of them than memory holds: the keys of {@link realisticEntries}, and values that come back after 20,000, which is
+ * farther than any codec here looks. Another seed gives an entry another value.
+ */
+export function pooledEntries(seed: number): (i: number) => RawEntry {
+  const source = entrySource(1);
+  const pool = Array.from({ length: POOL }, (_, i) => source(i).value);
+  return (i) => ({ key: keyOf(i), value: pool[(i + seed * 7919) % POOL]! });
+}
+
+const keyOf = (i: number) => encodeKey(utf8(`agent_${i % 50}`), utf8(`conversation:${String(i).padStart(8, '0')}`));
+
+function entrySource(seed: number): (i: number) => RawEntry {
   const random = randomSource(seed);
   const words = vocabulary(random);
   // Few words are frequent and most are rare, as in a language.
@@ -59,7 +72,7 @@ export function entrySource(seed = 1): (i: number) => RawEntry {
     meta: { model: `model-${Math.floor(random() * 5)}`, session: hex(12), attempt: Math.floor(random() * 3) },
   });
   return (i) => ({
-    key: encodeKey(utf8(`agent_${i % 50}`), utf8(`conversation:${String(i).padStart(8, '0')}`)),
+    key: keyOf(i),
     value: new Uint8Array(packr.pack(document(i))),
   });
 }

@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Packr } from 'msgpackr';
 import type { RawEntry } from '../dist/state/types.js';
 
 /** What the same job takes elsewhere, in seconds; sizes in bytes. */
@@ -20,14 +22,16 @@ export interface Rival {
 
 const isInstalled = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
-function run(
+const execute = promisify(execFile);
+
+/** In seconds. Not synchronously: what this process has to do meanwhile it does not put off. */
+async function run(
   program: string,
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): number {
+): Promise<number> {
   const from = performance.now();
-  const { status, stderr } = spawnSync(program, args, { ...options, maxBuffer: 2 ** 28 });
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
+  await execute(program, args, { ...options, maxBuffer: 2 ** 28 });
   return (performance.now() - from) / 1000;
 }
 
@@ -39,6 +43,7 @@ export async function installedRivals(directory: string, entries: readonly RawEn
   writeFileSync(file, Buffer.concat(entries.flatMap(({ key, value }) => [key, value])));
   const rivals: Record<string, () => Rival | Promise<Rival>> = {
     'redis-server': () => redis(join(directory, 'redis'), entries),
+    tarantool: () => tarantool(join(directory, 'tarantool'), entries),
     restic: () => restic(join(directory, 'restic'), file),
     borg: () => borg(join(directory, 'borg'), file),
     zstd: () => zstd(file),
@@ -59,8 +64,8 @@ async function redis(directory: string, entries: readonly RawEntry[]): Promise<R
   return {
     name: 'Redis SAVE, load',
     measure: async () => {
-      const backup = run('redis-cli', ['-s', socket, 'SAVE']);
-      run('redis-cli', ['-s', socket, 'SHUTDOWN', 'NOSAVE']);
+      const backup = await run('redis-cli', ['-s', socket, 'SAVE']);
+      await run('redis-cli', ['-s', socket, 'SHUTDOWN', 'NOSAVE']);
       await delay(100);
       server = await startRedis(directory, socket);
       const loaded = [
@@ -92,6 +97,54 @@ async function fillRedis(socket: string, entries: readonly RawEntry[]): Promise<
   if (status !== 0) throw new Error('redis-cli --pipe failed');
 }
 
+/** Fills a space from a file, or begins with what a snapshot holds and makes the next one; prints how many seconds each took. */
+const TARANTOOL = `
+local clock, msgpack = require('clock'), require('msgpack')
+local directory, file = arg[1], arg[2]
+local from = clock.monotonic()
+box.cfg{ memtx_dir = directory, wal_dir = directory, wal_mode = 'none', memtx_memory = 2 * 1024 ^ 3, checkpoint_count = 1,
+  checkpoint_interval = 0, log = directory .. '/log' }
+local restored = clock.monotonic() - from
+if file then
+  local bytes, at = io.open(file, 'rb'):read('*a'), 1
+  local entries = box.schema.create_space('entries')
+  entries:create_index('primary', { parts = { { 1, 'string' } } })
+  while at <= #bytes do
+    local entry
+    entry, at = msgpack.decode(bytes, at)
+    entries:replace(entry)
+  end
+end
+-- Without a change there would be nothing to write.
+box.space.entries:replace({ 'bench', tostring(clock.monotonic()) })
+from = clock.monotonic()
+box.snapshot()
+print(restored, clock.monotonic() - from)
+os.exit(0)
+`;
+
+async function tarantool(directory: string, entries: readonly RawEntry[]): Promise<Rival> {
+  mkdirSync(directory);
+  const [script, file] = [`${directory}.lua`, `${directory}.entries`];
+  writeFileSync(script, TARANTOOL);
+  const packr = new Packr({ useRecords: false });
+  writeFileSync(
+    file,
+    Buffer.concat(entries.map(({ key, value }) => packr.pack([Buffer.from(key), Buffer.from(value)]))),
+  );
+  const start = async (...args: string[]) => (await execute('tarantool', [script, directory, ...args])).stdout;
+  await start(file);
+  return {
+    name: 'Tarantool snapshot, recovery',
+    measure: async () => {
+      const [restore, backup] = (await start()).trim().split(/\s+/).map(Number);
+      const snapshots = readdirSync(directory).filter((name) => name.endsWith('.snap'));
+      return { backup: backup!, restore: restore!, sizeBytes: bytesBelow(join(directory, snapshots.sort().at(-1)!)) };
+    },
+    close: async () => undefined,
+  };
+}
+
 function restic(directory: string, file: string): Rival {
   const env = {
     ...process.env,
@@ -104,10 +157,10 @@ function restic(directory: string, file: string): Rival {
     name: 'restic',
     measure: async () => {
       for (const path of [directory, out]) rmSync(path, { recursive: true, force: true });
-      run('restic', ['init'], { env });
-      const backup = run('restic', ['backup', file], { env });
-      const validate = run('restic', ['check', '--read-data'], { env });
-      const restore = run('restic', ['restore', 'latest', '--target', out], { env });
+      await run('restic', ['init'], { env });
+      const backup = await run('restic', ['backup', file], { env });
+      const validate = await run('restic', ['check', '--read-data'], { env });
+      const restore = await run('restic', ['restore', 'latest', '--target', out], { env });
       return { backup, validate, restore, sizeBytes: bytesBelow(directory) };
     },
     close: async () => undefined,
@@ -123,10 +176,10 @@ function borg(directory: string, file: string): Rival {
     measure: async () => {
       for (const path of [directory, out]) rmSync(path, { recursive: true, force: true });
       mkdirSync(out);
-      run('borg', ['init', '-e', 'none', directory], { env });
-      const backup = run('borg', ['create', '--compression', 'zstd,3', archive, file], { env });
-      const validate = run('borg', ['check', '--verify-data', directory], { env });
-      const restore = run('borg', ['extract', archive], { env, cwd: out });
+      await run('borg', ['init', '-e', 'none', directory], { env });
+      const backup = await run('borg', ['create', '--compression', 'zstd,3', archive, file], { env });
+      const validate = await run('borg', ['check', '--verify-data', directory], { env });
+      const restore = await run('borg', ['extract', archive], { env, cwd: out });
       return { backup, validate, restore, sizeBytes: bytesBelow(directory) };
     },
     close: async () => undefined,
@@ -139,9 +192,9 @@ function zstd(file: string): Rival {
   return {
     name: 'zstd -3 (floor)',
     measure: async () => ({
-      backup: run('zstd', ['-3', '-q', '-f', file, '-o', packed]),
-      validate: run('zstd', ['-t', '-q', packed]),
-      restore: run('zstd', ['-d', '-q', '-f', packed, '-o', out]),
+      backup: await run('zstd', ['-3', '-q', '-f', file, '-o', packed]),
+      validate: await run('zstd', ['-t', '-q', packed]),
+      restore: await run('zstd', ['-d', '-q', '-f', packed, '-o', out]),
       sizeBytes: bytesBelow(packed),
     }),
     close: async () => undefined,

@@ -10,7 +10,7 @@ import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } 
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
 import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './archive-records.js';
 import { ArchiveScan } from './archive-scan.js';
-import { CHUNKS_IN_FLIGHT } from './compression.js';
+import { CHUNKS_READ_AT_ONCE } from './compression.js';
 import { HeldEnds } from './held-ends.js';
 import type { ArchiveChunk, ArchiveInfo, ArchiveOptions, ArchiveReader, ArchiveSource } from './types.js';
 
@@ -132,7 +132,7 @@ class Reader implements ArchiveReader {
     };
     let expected = 1;
     let records = 0;
-    for await (const { place, raw } of mapInOrder(this.#places(ranges), CHUNKS_IN_FLIGHT, (place) =>
+    for await (const { place, raw } of mapInOrder(this.#places(ranges), CHUNKS_READ_AT_ONCE, (place) =>
       this.#load(place),
     )) {
       throwIfAborted(this.#options.signal);

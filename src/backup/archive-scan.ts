@@ -16,7 +16,7 @@ import {
 } from './archive-format.js';
 import type { FrameBox } from './archive-frames.js';
 import { infoOf } from './archive-metadata.js';
-import { CHUNKS_IN_FLIGHT } from './compression.js';
+import { CHUNKS_READ_AT_ONCE } from './compression.js';
 import { type Scanned, SequentialFile, scanFrames } from './frame-scan.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveSource } from './types.js';
 
@@ -92,7 +92,7 @@ export class ArchiveScan {
     this.#box = await this.#attempt('key', () => boxOf(begin, this.#options.key, this.#source.name));
     const file = new SequentialFile(this.#source, this.#source.sizeBytes, (block) => this.#hashBlock(block));
     const end = this.#source.sizeBytes - (this.#footer ? FOOTER_BYTES : 0);
-    for await (const opened of mapInOrder(scanFrames(file, begin.head.length, end), CHUNKS_IN_FLIGHT, (it) =>
+    for await (const opened of mapInOrder(scanFrames(file, begin.head.length, end), CHUNKS_READ_AT_ONCE, (it) =>
       this.#open(it),
     )) {
       throwIfAborted(this.#options.signal);

@@ -8,7 +8,7 @@ import { mapInOrder } from '../util/in-order.js';
 import type { RecoverySource } from './source.js';
 
 /** Pages that are written while the next ones are read; commits take effect in the order of the calls. */
-const WRITES_IN_FLIGHT = 3;
+const WRITES_IN_FLIGHT = 2;
 /** Entries between two reports. */
 const TELL_EVERY = 10_000;
 

@@ -4,6 +4,9 @@ import type { Bytes } from '../../util/bytes.js';
 import type { KeyRange } from '../backend.js';
 import { type ScanAnswer, type ScanRequest, type ScanStart, unpackPage } from './level-scan-protocol.js';
 
+/** Of the thread's heap. With more of it, more of the buffers that pages are made from wait for the collector at the same time. */
+const YOUNG_MIB = 12;
+
 interface Waiting {
   resolve(page: ArrayBuffer | undefined): void;
   reject(error: Error): void;
@@ -24,6 +27,7 @@ export class LevelScanner {
     const workerData: ScanStart = { directory };
     this.#worker = new Worker(new URL('../../../dist/state/backends/level-scan-worker.js', import.meta.url), {
       workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     this.#worker.unref();
     this.#worker.on('message', ({ page, error }: ScanAnswer) => {
