@@ -10,10 +10,10 @@ export interface Stop {
   overdue: Promise<never>;
 }
 
-let onInterrupt: (() => void) | undefined;
+let onInterrupt: () => boolean = () => false;
 
-/** Has Ctrl-C do something else than end the command: for a session, where it ends the running line. */
-export function takeInterrupts(handler: () => void): void {
+/** Has Ctrl-C do something else than end the command, where `handler` says that it has: for a session, where it ends the running line. */
+export function takeInterrupts(handler: () => boolean): void {
   onInterrupt = handler;
 }
 
@@ -22,7 +22,7 @@ export function stopOnSignals(exit: (exitCode: number) => void): Stop {
   const controller = new AbortController();
   const overdue = new Promise<never>((_, reject) => {
     const onSignal = (name: NodeJS.Signals) => {
-      if (name === 'SIGINT' && onInterrupt !== undefined) return onInterrupt();
+      if (name === 'SIGINT' && onInterrupt()) return;
       const reason = new LlmspellError('ABORTED', `Interrupted by ${name}.`);
       if (controller.signal.aborted) exit(reason.exitCode);
       controller.abort(reason);

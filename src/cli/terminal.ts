@@ -9,6 +9,7 @@ import { takeInterrupts } from './signals.js';
 const NAME_AT_END = /[A-Za-z_][\w.:]*$/;
 const INDENTATION = '  ';
 const INTERRUPT = '\u0003';
+const END = '\u0004';
 
 /**
  * Lets somebody edit lines on the terminal. While a line runs, the terminal is in its usual mode: what is typed then is the script's to read, and
@@ -17,18 +18,21 @@ const INTERRUPT = '\u0003';
  */
 export class Terminal implements LineTerminal {
   readonly #history: LineHistory;
-  #interrupt = (): void => undefined;
+  #interrupt = (): boolean => false;
+  #hasBegun = false;
 
   constructor(history: LineHistory) {
     this.#history = history;
   }
 
-  onStart(interrupt: () => void): void {
-    this.#interrupt = interrupt;
-    takeInterrupts(interrupt);
+  onStart(interrupt: () => boolean): void {
+    // A second Ctrl-C that comes when its line has just ended must not end the session.
+    this.#interrupt = () => interrupt() || this.#hasBegun;
+    takeInterrupts(this.#interrupt);
   }
 
   async readLine(prompt: string, complete: Complete): Promise<LineInput> {
+    this.#hasBegun = true;
     const keys = new PassThrough();
     const completer = new Completer(complete);
     const { above, last } = partsOf(prompt);
@@ -41,7 +45,10 @@ export class Terminal implements LineTerminal {
       prompt: last,
       completer: completer.forEditor,
     });
-    takeInterrupts(() => keys.write(INTERRUPT));
+    takeInterrupts(() => {
+      keys.write(INTERRUPT);
+      return true;
+    });
     const release = feed(keys, completer.completed);
     editor.prompt();
     const input = await outcomeOf(editor);
@@ -76,7 +83,8 @@ function feed(keys: PassThrough, completed: () => Promise<void>): () => void {
   };
   const end = () => void keys.end();
   const take = (typed: Buffer) => {
-    const text = typed.toString('latin1').replace(/\r\n?/g, '\n');
+    // What Ctrl-D leaves in the terminal's buffer while a line runs is a NUL.
+    const text = typed.toString('latin1').replace(/\r\n?/g, '\n').replaceAll('\0', END);
     const stop = text.search(/[\n\t\u0003]/);
     keys.write(Buffer.from(stop < 0 ? text : text.slice(0, stop + 1), 'latin1'));
     if (stop < 0) return;

@@ -12,8 +12,8 @@ export interface LineTerminal {
    * @param complete what the text before the cursor may become
    */
   readLine(prompt: string, complete: (text: string) => Promise<Completions>): Promise<LineInput>;
-  /** Called once, with what ends the line that runs, if one does; for Ctrl-C. */
-  onStart(interrupt: () => void): void;
+  /** Called once, with what ends the line that runs; for Ctrl-C. It returns false where none runs. */
+  onStart(interrupt: () => boolean): void;
 }
 
 export interface SessionOptions {
@@ -106,7 +106,7 @@ export class ConsoleService {
     this.#line = new AbortController();
     const { timeoutSeconds } = this.#options;
     if (timeoutSeconds === 0) return;
-    const late = () => this.#interrupt(`The line ran longer than ${timeoutSeconds} seconds.`);
+    const late = () => void this.#interrupt(`interrupted: it ran longer than ${timeoutSeconds} seconds`);
     this.#limit = setTimeout(late, Math.min(timeoutSeconds * 1000, LONGEST_TIMER_MS));
   }
 
@@ -118,8 +118,8 @@ export class ConsoleService {
   }
 
   /** Interrupts the line until it ends; a second wish for it is heard as one that is in earnest. */
-  #interrupt(message: string): void {
-    if (this.#line === undefined) return;
+  #interrupt(message: string): boolean {
+    if (this.#line === undefined) return false;
     let attempts = this.#again === undefined ? 0 : HARD_FROM;
     clearInterval(this.#again);
     const attempt = () => {
@@ -129,6 +129,7 @@ export class ConsoleService {
     };
     this.#again = setInterval(attempt, AGAIN_MS);
     attempt();
+    return true;
   }
 
   #attempt(message: string, isHard: boolean): void {

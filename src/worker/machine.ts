@@ -68,11 +68,11 @@ async function programOf(vm: LuaVm, { console, tests }: MachineSettings, rest: P
     const runner = new (await import('./tests.js')).TestRunner(vm, { settings: tests, ...rest });
     return (request) => runner.run(request);
   }
-  const session = console && new (await import('./session.js')).Session(vm, { settings: console, ...rest });
-  return (request) => {
-    runChunk(vm, request);
-    session?.run();
-  };
+  if (console) {
+    const session = new (await import('./session.js')).Session(vm, { settings: console, ...rest });
+    return (request) => session.run(request);
+  }
+  return (request) => runChunk(vm, request);
 }
 
 type Program = (request: RunRequest) => void;

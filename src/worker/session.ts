@@ -1,5 +1,6 @@
 import type { Caller } from '../channel/caller.js';
 import type { ConsolePort, ConsoleSettings, LineInput, NextLine } from '../channel/console.js';
+import type { RunRequest } from '../channel/start.js';
 import { type Pointer, REGISTRY, STATUS, TYPE } from '../lua/api.js';
 import { FIRST_RESULT, runChunk, ScriptError, syntaxErrorOf } from '../lua/chunk.js';
 import { completionsOf, installCompletion } from '../lua/completion.js';
@@ -46,7 +47,9 @@ export class Session {
     Object.assign(globalThis, { [options.settings.interruptName]: this.#interrupter.interrupt });
   }
 
-  run(): void {
+  /** A script comes first where there is one, and is interrupted as a line is. Its failure is thrown: it ends the session before it begins. */
+  run(script: RunRequest): void {
+    if (script.source.length > 0) this.#interruptible(() => runChunk(this.#vm, script));
     for (;;) {
       const line = this.#next('_PROMPT', '> ');
       if (line === 'end') return;
@@ -71,10 +74,8 @@ export class Session {
   }
 
   #evaluate(source: Bytes): void {
-    const { caller } = this.#options;
     let failure: ScriptError | undefined;
-    caller.notify('lineBegins');
-    const interrupted = this.#interrupter.during(() => {
+    const interrupted = this.#interruptible(() => {
       try {
         runChunk(this.#vm, { source, chunkName: CHUNK_NAME, args: [] }, (L) => printResults(this.#vm, L));
       } catch (error) {
@@ -83,8 +84,18 @@ export class Session {
         failure = error;
       }
     });
-    caller.notify('lineEnds');
     if (failure !== undefined) this.#report(failure, interrupted);
+  }
+
+  /** Runs what the host may interrupt; returns the message where it was. */
+  #interruptible(run: () => void): string | undefined {
+    const { caller } = this.#options;
+    caller.notify('lineBegins');
+    try {
+      return this.#interrupter.during(run);
+    } finally {
+      caller.notify('lineEnds');
+    }
   }
 
   /** To stderr, as `lua` does. What an interruption made something else fail with is not what happened. */

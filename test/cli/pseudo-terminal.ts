@@ -13,7 +13,7 @@ export class PseudoTerminal {
   #wake = (): void => undefined;
 
   constructor(cli: Workspace, args: string, env: Record<string, string> = {}) {
-    this.#child = spawn('script', ['-qec', `"${process.execPath}" "${cli.bin}" ${args}`, '/dev/null'], {
+    this.#child = spawn('script', ['-qec', `exec "${process.execPath}" "${cli.bin}" ${args}`, '/dev/null'], {
       cwd: cli.cwd,
       env: { PATH: process.env.PATH, HOME: cli.cwd, TERM: 'xterm', SHELL: '/bin/sh', NO_COLOR: '1', ...env },
     });

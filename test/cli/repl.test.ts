@@ -67,7 +67,7 @@ describe('lines from a pipe', () => {
   test('options apply: a time limit is that of each line, and the session goes on', async () => {
     const slow = await cli.run(['repl', '--timeout', '0.3'], lines('x = 1', 'while true do end', 'x'));
     expect([slow.code, slow.stdout]).toEqual([0, '1\n']);
-    expect(slow.stderr).toContain('The line ran longer than 0.3 seconds.');
+    expect(slow.stderr).toContain('interrupted: it ran longer than 0.3 seconds');
     const readonly = await cli.run(['repl', '--readonly'], lines('State.set("a", 1)'));
     expect(readonly.stderr).toContain('read-only');
     const denied = await cli.run(['repl', '--deny', 'file'], lines('io.open("x")'));
@@ -138,6 +138,37 @@ describe.skipIf(!hasTerminal)('on a terminal', () => {
     }
     expect(await enter('x > 1, debug.gethook()')).toContain('true');
     expect(await enter('coroutine.wrap(function() return 7 end)()')).toContain('7');
+    terminal.type('io.write("runs\\n") spin()\r');
+    await terminal.until('runs\r\n');
+    for (let i = 0; i < 20; i++) terminal.type('\u0003');
+    await terminal.until('interrupted!');
+    await terminal.until(FIRST);
+    terminal.type('\r');
+    await terminal.until(FIRST);
+    expect(await enter('"still " .. "here"')).toContain('still here');
+  });
+
+  test('Ctrl-C ends the script that comes first, and then there is no session', async () => {
+    await writeFile(join(cli.cwd, 's.lua'), 'io.write("runs\\n") while true do end');
+    open('s.lua');
+    await terminal.until('runs\r\n');
+    terminal.type('\u0003');
+    await terminal.until('llmspell: interrupted!');
+    expect(await terminal.ended).toBe(1);
+  });
+
+  test('Ctrl-C ends a backup that is under way', async () => {
+    await writeFile(join(cli.cwd, 'llmspell.toml'), '[runtime.state_persistence.backup]');
+    open();
+    await terminal.until(FIRST);
+    await enter('for i = 1, 30000 do State.set("s", "k" .. i, ("x"):rep(200) .. math.random()) end State.flush()');
+    await enter('State.on_progress(function() io.write("runs\\n") State.on_progress(nil) end)');
+    terminal.type('State.create_backup()\r');
+    await terminal.until('runs\r\n');
+    terminal.type('\u0003');
+    // Or it comes too late.
+    expect(await terminal.until(FIRST)).toMatch(/interrupted!|table: /);
+    expect(await enter('"goes on"')).toContain('goes on');
   });
 
   test('Ctrl-C at a prompt throws away what was typed, also lines before', async () => {
