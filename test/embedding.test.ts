@@ -152,6 +152,42 @@ describe('state', () => {
 });
 
 describe('backups', () => {
+  test('whatever can take long is ended by a signal, and nothing is half-done', async () => {
+    await using host = await openHost({ settings: withBackups, directory });
+    for (let i = 0; i < 2000; i++) await host.state.set('s', `key ${i}`, 'x'.repeat(100));
+    const [backups, recovery] = [await host.backups(), await host.recovery()];
+    const { backup } = await backups.create();
+    await host.state.set('s', 'key 0', 'changed');
+    const file = join(directory, 'exported.lsb');
+    const operations: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+      create: (signal) => backups.create({ signal }),
+      validate: (signal) => backups.validate(backup.id, { signal }),
+      diff: (signal) => backups.diff(backup.id, 'current', { signal }),
+      compact: (signal) => backups.compact(backup.id, { signal }),
+      export: (signal) => backups.export(backup.id, file, { signal }),
+      cleanup: (signal) => backups.cleanup({ signal }),
+      delete: (signal) => backups.delete(backup.id, { signal }),
+      restore: (signal) => recovery.restore({ backupId: backup.id }, { signal }),
+      copy: (signal) => recovery.copy({ backupId: backup.id }, { signal }),
+    };
+    for (const [name, operation] of Object.entries(operations)) {
+      const error = await operation(AbortSignal.abort()).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect({ name, error }).toMatchObject({ name, error: { code: 'ABORTED' } });
+    }
+    expect(await backups.list()).toMatchObject([{ id: backup.id }]);
+    expect(await host.state.get('s', 'key 0')).toBe('changed');
+    expect(await readdir(directory)).toEqual(['backups', 'state']);
+  });
+
+  test('waiting for the state is ended by the signal of the host', async () => {
+    await using host = await openHost({ settings: withBackups, directory, signal: AbortSignal.abort() });
+    await expect(host.store()).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(host.state.get('a', 'b')).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
   test('made, listed, validated, restored and undone from TypeScript', async () => {
     await using host = await openHost({ settings: withBackups, directory });
     await host.state.set('user', 'name', 'Ada');

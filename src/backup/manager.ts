@@ -1,5 +1,6 @@
 import { LlmspellError } from '../errors.js';
 import type { LiveSnapshot, StateStore } from '../state/types.js';
+import { throwIfAborted } from '../util/abort.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { mapInOrder } from '../util/in-order.js';
 import { lostIn, scopesOf } from './archive-chunks.js';
@@ -134,8 +135,8 @@ export class BackupManager {
   }
 
   /** Throws `BACKUP_NEEDED` where others rest on it, `BACKUP_PINNED`, and as `find`. */
-  async delete(reference: string): Promise<BackupRecord> {
-    return await this.repository.exclusive(async () => {
+  async delete(reference: string, options: OperationOptions = {}): Promise<BackupRecord> {
+    return await this.#inTurn('The deletion', options, async () => {
       const records = await this.#catalog.records();
       const record = findRecord(reference, records, this.repository.location);
       const child = childrenOf(record.id, records)[0];
@@ -153,10 +154,13 @@ export class BackupManager {
   }
 
   /** Removes what the retention policy no longer keeps, each with its reason; with `dryRun` it only says so. */
-  async cleanup(options: { dryRun?: boolean } = {}): Promise<CleanupResult> {
-    const dryRun = options.dryRun ?? false;
-    if (dryRun) return await this.#cleanup(true);
-    return await this.repository.exclusive(() => this.#cleanup(false));
+  async cleanup(options: { dryRun?: boolean; signal?: AbortSignal } = {}): Promise<CleanupResult> {
+    const { dryRun = false, signal } = options;
+    return await abortable('The cleanup', signal, async () =>
+      dryRun
+        ? await this.#cleanup(true, signal)
+        : await this.repository.exclusive(() => this.#cleanup(false, signal), signal),
+    );
   }
 
   /** Retention never removes a pinned backup, and `delete` refuses to. */
@@ -174,7 +178,7 @@ export class BackupManager {
    * `BACKUP_CHAIN_BROKEN`, `BACKUP_KEY`, `ABORTED`.
    */
   async compact(reference: string, options: OperationOptions = {}): Promise<CompactResult> {
-    return await this.#rewriting('Compacting', options, () => compact(this.#archives, reference, options));
+    return await this.#inTurn('Compacting', options, () => compact(this.#archives, reference, options));
   }
 
   /**
@@ -182,7 +186,7 @@ export class BackupManager {
    * Each chain all or nothing. What could not be is in the results. Throws as `find`, and `ABORTED`.
    */
   async rekey(reference: string | undefined, options: RekeyOptions = {}): Promise<RekeyResult[]> {
-    return await this.#rewriting('Rekeying', options, () => rekey(this.#archives, reference, options));
+    return await this.#inTurn('Rekeying', options, () => rekey(this.#archives, reference, options));
   }
 
   /**
@@ -198,7 +202,7 @@ export class BackupManager {
    * is replaced by a new one. Throws `USAGE`, `BACKUP_DAMAGED`, `BACKUP_CHAIN_BROKEN`, `BACKUP_KEY`, `BACKUP_VERSION`, `ABORTED`.
    */
   async import(path: string, options: ImportOptions = {}): Promise<ImportResult> {
-    return await this.#rewriting('The import', options, () => importFile(this.#archives, path, options));
+    return await this.#inTurn('The import', options, () => importFile(this.#archives, path, options));
   }
 
   /** What each scope takes in one archive, in byte order. All of it is read. Throws as `find` and `open`. */
@@ -309,7 +313,7 @@ export class BackupManager {
     }
   }
 
-  async #rewriting<T>(what: string, { signal }: OperationOptions, work: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(what: string, { signal }: OperationOptions, work: () => Promise<T>): Promise<T> {
     return await abortable(what, signal, () => this.repository.exclusive(work, signal));
   }
 
@@ -376,12 +380,15 @@ export class BackupManager {
     }
   }
 
-  async #cleanup(dryRun: boolean): Promise<CleanupResult> {
+  async #cleanup(dryRun: boolean, signal?: AbortSignal): Promise<CleanupResult> {
     const records = await this.#catalog.records();
     const decisions = await this.#decide(records);
     const removed = records.filter((record) => decisions.some(({ id, keep }) => id === record.id && !keep));
     // Newest first: a process killed half-way leaves no backup without what it rests on.
-    if (!dryRun) for (const { id } of removed.toReversed()) await this.#remove(id);
+    for (const { id } of dryRun ? [] : removed.toReversed()) {
+      throwIfAborted(signal);
+      await this.#remove(id);
+    }
     return {
       dryRun,
       decisions,

@@ -18,6 +18,7 @@ export async function withHost<T>(context: Context, needs: NeedsOfHost, use: (ho
     config,
     readOnly: needs.readOnly ?? false,
     lockTimeoutSeconds: context.options.lockTimeoutSeconds,
+    signal: context.signal,
   });
   return await use(host);
 }

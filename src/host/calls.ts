@@ -65,19 +65,19 @@ export function backupCalls(parts: HostParts): Record<string, NamedCall> {
         duration_ms: result.durationMs,
       };
     },
-    delete_backup: async ([id]) => {
+    delete_backup: async ([id], { signal }) => {
       const backupId = stringArgument('delete_backup', 1, id);
       return operation(async () => {
-        await (await parts.backups()).delete(backupId);
+        await (await parts.backups()).delete(backupId, { signal });
         return {};
       });
     },
-    cleanup_backups: async ([given]) => {
+    cleanup_backups: async ([given], { signal }) => {
       if (given !== undefined && given !== null && typeof given !== 'boolean') {
         throw badArgument('cleanup_backups', 1, 'boolean expected');
       }
       return operation(async () => {
-        const result = await (await parts.backups()).cleanup({ dryRun: given === true });
+        const result = await (await parts.backups()).cleanup({ dryRun: given === true, signal });
         const those = (kept: boolean) =>
           result.decisions.filter(({ keep }) => keep === kept).map(({ id, reason }) => ({ id, reason }));
         return {

@@ -7,6 +7,7 @@ import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
 import type { RescueOptions, RescueResult } from '../recovery/rescue.js';
 import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
 import type { StateStore } from '../state/types.js';
+import { throwIfAborted } from '../util/abort.js';
 import { Lazy } from '../util/lazy.js';
 import { backupCalls } from './calls.js';
 import { machineSettings, type Overrides } from './machine-settings.js';
@@ -32,6 +33,8 @@ export interface HostOptions {
   readOnly?: boolean;
   /** How long to wait for another process that holds the state, before `STATE_LOCKED`. Default 0. */
   lockTimeoutSeconds?: number;
+  /** Ends that waiting; what needs the state is then `ABORTED`. What is under way has signals of its own. */
+  signal?: AbortSignal;
   /** Keeps one started machine ready for the next script. Costs memory and a thread. Default false. */
   warm?: boolean;
 }
@@ -59,20 +62,15 @@ export class Host implements HostParts {
   #openFailure: LlmspellError | undefined;
   #closed = false;
 
-  constructor({ config, env = process.env, readOnly = false, lockTimeoutSeconds = 0, warm = false }: HostOptions) {
+  constructor(options: HostOptions) {
+    const { config, env = process.env, warm = false } = options;
     this.config = config;
     const { enabled, backup, backup_enabled: backupEnabled } = config.runtime.state_persistence;
     this.hasBackups = enabled && backupEnabled && backup !== undefined;
     this.#calls = this.hasBackups ? backupCalls(this) : {};
     this.state = new StateAccess(() => this.store());
     this.#env = env;
-    this.#store = new Lazy(async () =>
-      (await import('./open-state.js')).openState(config, {
-        readOnly,
-        lockTimeoutSeconds,
-        isWanted: () => !this.#closed,
-      }),
-    );
+    this.#store = new Lazy(() => this.#openStore(options));
     this.#backups = new Lazy(async () => this.#openBackups(await this.store()));
     this.#archives = new Lazy(() => this.#openBackups());
     this.#recovery = new Lazy(() => this.#openRecovery());
@@ -162,6 +160,18 @@ export class Host implements HostParts {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #openStore({ readOnly = false, lockTimeoutSeconds = 0, signal }: HostOptions): Promise<StateStore> {
+    throwIfAborted(signal);
+    const { openState } = await import('./open-state.js');
+    const isWanted = () => !this.#closed && signal?.aborted !== true;
+    try {
+      return await openState(this.config, { readOnly, lockTimeoutSeconds, isWanted });
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
+    }
   }
 
   async #openBackups(store?: StateStore): Promise<BackupManager> {

@@ -43,7 +43,7 @@ export function createText({ backup, durationMs, retention }: CreateResult): str
 /** Deletes one backup. */
 export async function remove(context: Context, [id = '']: string[]): Promise<void> {
   await withHost(context, {}, async (host) => {
-    const record = await (await host.archives()).delete(id);
+    const record = await (await host.archives()).delete(id, context);
     context.out.result({ deleted: record.id }, () => `Deleted ${record.id}.`);
   });
 }
@@ -51,7 +51,7 @@ export async function remove(context: Context, [id = '']: string[]): Promise<voi
 /** Deletes what retention no longer keeps. */
 export async function cleanup(context: Context, _: string[], { dryRun = false }: { dryRun?: boolean }): Promise<void> {
   await withHost(context, {}, async (host) => {
-    const result = await (await host.archives()).cleanup({ dryRun });
+    const result = await (await host.archives()).cleanup({ dryRun, signal: context.signal });
     context.out.result(cleanupDocument(result), () => cleanupText(result));
   });
 }
