@@ -93,6 +93,8 @@ export interface LuaApi {
   luaL_checklstring(L: Pointer, argument: number, length: Pointer): Pointer;
   luaL_checkany(L: Pointer, argument: number): void;
   luaL_checktype(L: Pointer, argument: number, type: number): void;
+  /** Calls the metamethod and pushes what it returns; 0, and nothing pushed, where there is none. */
+  luaL_callmeta(L: Pointer, index: number, name: Pointer): number;
   luaL_getmetafield(L: Pointer, index: number, name: Pointer): number;
   /** What a C function returns for a system call: `true`, or where `ok` is 0 nil, a message and the error number. */
   luaL_fileresult(L: Pointer, ok: number, path: Pointer): number;

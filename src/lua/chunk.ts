@@ -38,10 +38,10 @@ export function runChunk(
 ): void {
   const { lua } = vm;
   let failure: ScriptError | undefined;
-  let traceback: string | undefined;
+  let described: Description | undefined;
   const status = vm.protect((L) => {
     vm.pushFunction(L, (at) => {
-      traceback = describeError(vm, at);
+      described = describeError(vm, at);
       return 1;
     });
     if (vm.load(L, withoutPreamble(source), chunkName) !== STATUS.ok) {
@@ -52,10 +52,10 @@ export function runChunk(
     for (const arg of args) vm.pushText(L, arg);
     const called = lua.lua_pcallk(L, args.length, MULTIPLE_RESULTS, 1, 0, 0);
     if (called === STATUS.ok) withResults(L);
-    else failure = scriptError(vm, L, called, traceback);
+    else failure = scriptError(vm, L, called, described);
     return 0;
   }, 0);
-  if (status !== STATUS.ok) failure ??= scriptError(vm, vm.L, status, traceback);
+  if (status !== STATUS.ok) failure ??= scriptError(vm, vm.L, status, described);
   if (failure !== undefined) throw failure;
 }
 
@@ -69,25 +69,34 @@ export function syntaxErrorOf(vm: LuaVm, source: Bytes, chunkName: string): stri
   return message;
 }
 
-function scriptError(vm: LuaVm, L: Pointer, status: number, traceback: string | undefined): ScriptError {
+function scriptError(vm: LuaVm, L: Pointer, status: number, described: Description | undefined): ScriptError {
   if (status === STATUS.memory) return new ScriptError('SCRIPT_MEMORY', 'The script ran out of memory.');
-  return new ScriptError('SCRIPT_ERROR', vm.text(L, -1), traceback);
+  const text = vm.text(L, -1);
+  return text === described?.text
+    ? new ScriptError('SCRIPT_ERROR', described.message, described.traceback)
+    : new ScriptError('SCRIPT_ERROR', text);
 }
 
-/** `msghandler` of lua.c: makes the error at index 1 a string, and returns the traceback from where it was raised. */
-function describeError(vm: LuaVm, L: Pointer): string | undefined {
+/** What the handler made of an error: `text` is what Lua goes on with, the message and below it the traceback. */
+interface Description {
+  text: string;
+  message: string;
+  traceback: string | undefined;
+}
+
+/** `msghandler` of lua.c: pushes the text for the error at index 1, with the traceback from where it was raised. */
+function describeError(vm: LuaVm, L: Pointer): Description {
   const { lua } = vm;
   const type = lua.lua_type(L, 1);
-  if (type !== TYPE.string && type !== TYPE.number) {
-    if (lua.luaL_getmetafield(L, 1, vm.cstring('__tostring')) !== TYPE.nil) {
-      lua.lua_settop(L, 1);
-      lua.luaL_tolstring(L, 1, 0);
-      return undefined;
-    }
-    vm.pushText(L, `(error object is a ${typeName(type)} value)`);
-  }
+  if (type === TYPE.string || type === TYPE.number) lua.lua_pushvalue(L, 1);
+  else if (lua.luaL_callmeta(L, 1, vm.cstring('__tostring')) !== 0 && lua.lua_type(L, -1) === TYPE.string) {
+    const text = vm.text(L, -1);
+    return { text, message: text, traceback: undefined };
+  } else vm.pushText(L, `(error object is a ${typeName(type)} value)`);
+  const message = vm.text(L, -1);
+  vm.pushText(L, '\n');
   lua.luaL_traceback(L, L, 0, 1);
   const traceback = vm.text(L, -1);
-  lua.lua_settop(L, -2);
-  return traceback;
+  lua.lua_concat(L, 3);
+  return { text: vm.text(L, -1), message, traceback };
 }

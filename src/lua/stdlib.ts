@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import type { SystemPort } from '../channel/system.js';
-import { TYPE } from './api.js';
+import { MULTIPLE_RESULTS, TYPE } from './api.js';
 import { fileOfHandle } from './c-file.js';
 import { dateWithin } from './calendar.js';
 import { guardDebug } from './debug-guard.js';
@@ -35,8 +35,9 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
   vm.setUp((L) => {
     const library = new Library(vm, L);
     library.wrap('_G', 'load', (load) => textOnly(vm, load, 3));
-    library.wrap('_G', 'loadfile', (loadfile) => textOnly(vm, loadfile, 2));
-    library.run(DOFILE);
+    const loadfile = textOnly(vm, library.original('loadfile'), 2);
+    library.set('_G', 'loadfile', loadfile);
+    library.wrap('_G', 'dofile', (dofile) => textOnlyDofile(vm, dofile, loadfile));
     library.set('os', 'clock', clock(vm));
     library.wrap('os', 'date', (date) => dateWithin(vm, date));
     library.set('os', 'setlocale', setlocale(vm));
@@ -72,14 +73,19 @@ export function searchFirst(vm: LuaVm, directory: string): void {
   vm.setUp((L) => new Library(vm, L).run(SEARCH, directory));
 }
 
-// The stock one would accept a binary chunk from stdin.
-const DOFILE = `
-  local loadfile, error = loadfile, error
-  function dofile(name)
-    local chunk, message = loadfile(name)
-    if not chunk then error(message, 0) end
-    return chunk()
-  end`;
+/** A file that is binary is refused when it is opened anew, but stdin would not be: from there, as `loadfile` takes it. */
+const textOnlyDofile =
+  (vm: LuaVm, dofile: HostFunction, loadfile: HostFunction): HostFunction =>
+  (L) => {
+    const { lua } = vm;
+    if (lua.lua_type(L, 1) > TYPE.nil) return dofile(L);
+    lua.lua_settop(L, 0);
+    // What it leaves is a function, or nil and a message.
+    if (loadfile(L) > 1) return lua.lua_error(L);
+    const below = lua.lua_gettop(L) - 1;
+    lua.lua_callk(L, 0, MULTIPLE_RESULTS, 0, 0);
+    return lua.lua_gettop(L) - below;
+  };
 
 /**
  * `load` or `loadfile` for text only: mutated bytecode corrupts the machine.

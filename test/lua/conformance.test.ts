@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ScriptHost } from '../../src/host/script-host.js';
-import { runScript, scriptHost } from '../host/script-runs.js';
+import { MACHINE, runScript, scriptHost } from '../host/script-runs.js';
 
 const SCRIPTS = fileURLToPath(new URL('conformance/', import.meta.url));
 
@@ -15,7 +15,7 @@ const native = spawnSync('lua5.4', ['-v']).error === undefined ? 'lua5.4' : unde
 let host: ScriptHost;
 let dir: string;
 beforeAll(() => {
-  host = scriptHost({ warm: true });
+  host = scriptHost({ warm: true, machine: { ...MACHINE, sandbox: { ...MACHINE.sandbox, processSpawn: true } } });
   dir = mkdtempSync(join(tmpdir(), 'llmspell-conformance-'));
 });
 afterAll(async () => {
