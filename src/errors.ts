@@ -47,7 +47,10 @@ const CODES = {
   STATE_LOCKED: { exit: EXIT.unavailable, hint: 'Wait for the other process to end, or stop it.' },
   STATE_UNAVAILABLE: { exit: EXIT.unavailable, hint: 'Check that the directory exists and is writable.' },
   STATE_READONLY: { exit: EXIT.failed, hint: 'This state was opened read-only.' },
-  STATE_DAMAGED: { exit: EXIT.damaged, hint: 'Restore a backup; `llmspell backup list` shows what there is.' },
+  STATE_DAMAGED: {
+    exit: EXIT.damaged,
+    hint: 'Restore a backup (`llmspell backup list`), or see what can be rescued: `llmspell state check`.',
+  },
   STATE_CLOSED: { exit: EXIT.failed, hint: 'The host was closed while this was under way.' },
   STATE_FULL: {
     exit: EXIT.unavailable,

@@ -12,8 +12,10 @@ import type {
   ValidationResult,
 } from '../backup/types.js';
 import { toPlainError } from '../errors.js';
+import type { StateRescue } from '../host/state-care.js';
 import type { RescueResult } from '../recovery/rescue.js';
 import type { DrillResult, Reach, RecoveryPlan, RestoreResult } from '../recovery/types.js';
+import type { StateCheck } from '../state/check.js';
 import { printable } from '../util/bytes.js';
 import type { Counts, FileResult } from './test-report/results.js';
 
@@ -204,4 +206,20 @@ export const testDocument = (files: readonly FileResult[], counts: Counts, durat
       traceback: outcome.status === 'failed' ? outcome.traceback : '',
     })),
   })),
+});
+
+export const checkDocument = (result: StateCheck) => ({
+  is_sound: result.isSound,
+  entries: result.entries,
+  segments: result.segments,
+  problem_count: result.problemCount,
+  problems: result.problems,
+});
+
+export const repairDocument = (result: StateRescue) => ({
+  rescued: result.rescued,
+  lost: result.lost,
+  problems: result.problems,
+  path: result.path,
+  damaged_path: result.damagedPath,
 });

@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.js';
 import { LlmspellError } from '../errors.js';
 import { Host } from '../host/host.js';
 import { type Context, readConfig } from './context.js';
@@ -12,8 +13,7 @@ export interface NeedsOfHost {
 /** Opens the host that the configuration describes for one command, and closes it whatever happens. */
 export async function withHost<T>(context: Context, needs: NeedsOfHost, use: (host: Host) => Promise<T>): Promise<T> {
   const { config } = await readConfig(context);
-  if (needs.persistent && config.runtime.state_persistence.backend_type === 'memory')
-    throw new LlmspellError('STATE_MEMORY', 'The state is in memory only: there is none outside of a running script.');
+  if (needs.persistent) assertPersistent(config);
   await using host = new Host({
     config,
     readOnly: needs.readOnly ?? false,
@@ -21,4 +21,9 @@ export async function withHost<T>(context: Context, needs: NeedsOfHost, use: (ho
     signal: context.signal,
   });
   return await use(host);
+}
+
+export function assertPersistent(config: Config): void {
+  if (config.runtime.state_persistence.backend_type === 'memory')
+    throw new LlmspellError('STATE_MEMORY', 'The state is in memory only: there is none outside of a running script.');
 }

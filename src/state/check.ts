@@ -34,6 +34,13 @@ export async function checkState(backend: StateBackend): Promise<StateCheck> {
   return check.result;
 }
 
+/** What history knows of that is not there (any more), and what is missing of history itself: one sentence each, the first thousand. */
+export async function historyProblems(view: BackendView, documents: Documents): Promise<string[]> {
+  const check = new Check();
+  await check.guard(() => check.history(view, documents));
+  return check.result.problems;
+}
+
 class Check {
   readonly result: StateCheck = { isSound: true, entries: 0, segments: 0, problemCount: 0, problems: [] };
 
@@ -42,7 +49,7 @@ class Check {
     const generations = new Set([...timelines, ...rollbackPoints].map(({ generation }) => generation));
     for (const generation of generations) await this.guard(() => this.#entries(view, generationPrefix(generation)));
     for (const { id } of timelines) await this.guard(() => this.#entries(view, floorPrefix(id)));
-    await this.guard(() => this.#history(view, documents));
+    await this.guard(() => this.history(view, documents));
   }
 
   /** Damage becomes a problem; anything else is thrown. */
@@ -72,7 +79,7 @@ class Check {
     if (unseal(raw, sealed) === undefined) this.#report(`The stored value of ${nameOfEntry(raw)} is damaged.`);
   }
 
-  async #history(view: BackendView, { catalog, head, horizon }: Documents): Promise<void> {
+  async history(view: BackendView, { catalog, head, horizon }: Documents): Promise<void> {
     const timeline = liveTimeline(catalog);
     const missing = new Set<string>();
     let last = horizon.seq;

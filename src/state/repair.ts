@@ -7,6 +7,7 @@ import { randomHex } from '../util/hash.js';
 import type { BackendOperation, BackendView, StateBackend } from './backend.js';
 import { createLevelBackend, repairLevelFiles } from './backends/level.js';
 import { type Documents, liveTimeline, newDocuments, putDocuments, readDocuments } from './catalog.js';
+import { historyProblems } from './check.js';
 import {
   allOf,
   concat,
@@ -23,7 +24,7 @@ export interface StateRepair {
   rescued: number;
   /** Entries that are there but cannot be trusted. */
   lost: number;
-  /** One sentence each, the first thousand. */
+  /** What could not be rescued, as far as it is known: one sentence each, the first thousand. */
   problems: string[];
 }
 
@@ -93,6 +94,8 @@ class Rescue {
     const old = await this.#oldDocuments();
     const generation = old === undefined ? await this.#newestGeneration() : liveTimeline(old.catalog).generation;
     await this.#entries(generationPrefix(generation), old?.head.seq ?? 0);
+    // A table that is gone leaves no trace but this.
+    if (old !== undefined) for (const problem of await historyProblems(this.#from, old)) this.#report(problem);
     for await (const page of this.#from.iterate(USER_TABLE))
       await this.#to.commit({ operations: page.map(toPut) }, { sync: false });
     await this.#to.commit({ operations: putDocuments(this.#documents) }, { sync: true });

@@ -118,6 +118,8 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('state history', 'global', 'a');
   await run('state export', 'x.jsonl');
   await run('state import', 'x.jsonl', '--yes');
+  await run('state check');
+  await run('state repair');
   await run('state clear', '--yes');
   await run('config show');
   await run('config check');

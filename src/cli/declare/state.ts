@@ -88,4 +88,21 @@ export function declareState(program: Command, invocation: Invocation): void {
     .option('--merge', 'keep the entries that the export does not have')
     .option('-y, --yes', 'do not ask');
   act(importing, invocation, async () => (await transfer()).importState);
+
+  const caring = () => import('../commands/state-care.js');
+  const check = define(state, {
+    usage: 'check',
+    summary: 'read the whole state and tell what is damaged; exit 4 where anything is',
+    examples: ['llmspell state check', 'llmspell state check --json | jq .problems'],
+  });
+  act(check, invocation, async () => (await caring()).check);
+
+  const repair = define(state, {
+    usage: 'repair',
+    summary: 'rescue what can be read of a damaged state into a new one; exit 4 where something is lost',
+    examples: ['llmspell state repair', 'llmspell state repair --to rescued-state', 'llmspell state repair --yes'],
+  })
+    .option('--to <directory>', 'where the new state goes (default: beside the damaged one)')
+    .option('-y, --yes', 'put it in the place of the damaged one, which is kept under another name');
+  act(repair, invocation, async () => (await caring()).repair);
 }
