@@ -1,9 +1,6 @@
-/** `npm run bench:bridge`: what crossing from Lua to the host costs, pure Lua beside bare wasmoon, and start-up beside `node -e 0`. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** `npm run bench:bridge`: what crossing from Lua to the host costs and pure Lua beside bare wasmoon. */
+import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import type { StatePort } from '../dist/channel/protocol.js';
@@ -145,29 +142,9 @@ function benchPureLua(): void {
   }
 }
 
-function benchStart(): void {
-  const directory = mkdtempSync(join(tmpdir(), 'llmspell-bench-'));
-  const script = join(directory, 'hello.lua');
-  writeFileSync(script, 'print("hello")\n');
-  const command = fileURLToPath(new URL('../bin/llmspell.js', import.meta.url));
-  const wall = (args: string[]): number => {
-    const start = performance.now();
-    spawnSync(process.execPath, args, { cwd: directory });
-    return performance.now() - start;
-  };
-  const pairs = Array.from({ length: 4 * RUNS }, () => [wall(['-e', '0']), wall([command, 'run', script])] as const);
-  const node = Math.min(...pairs.map(([a]) => a));
-  const own = Math.min(...pairs.map(([, b]) => b));
-  print(
-    `start to end of a one-line script: ${own.toFixed(0)} ms; node -e 0 ${node.toFixed(0)} ms; ${(own / node).toFixed(2)} ×`,
-  );
-  rmSync(directory, { recursive: true });
-}
-
 const [engine, code] = process.argv.slice(2);
 if (code !== undefined) print(JSON.stringify(await measure(engine as Engine, code)));
 else {
   benchCalls();
   benchPureLua();
-  benchStart();
 }

@@ -29,5 +29,6 @@ async function dispatch(argv: readonly string[], signal: AbortSignal): Promise<n
   return runCommandLine(argv, signal);
 }
 
-const exitCode = await main(process.argv.slice(2)).catch((error: unknown) => toLlmspellError(error).exitCode);
-process.exit(exitCode);
+void main(process.argv.slice(2))
+  .catch((error: unknown) => toLlmspellError(error).exitCode)
+  .then((exitCode) => process.exit(exitCode));

@@ -1,6 +1,6 @@
-import { fstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { fstatSync, readFile } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import type { MachineSettings, ScriptFailure } from '../channel/start.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
@@ -186,7 +186,7 @@ async function sourceOf({ source, path }: ScriptRun): Promise<Bytes> {
   if (source !== undefined) return typeof source === 'string' ? utf8(source) : source;
   if (path === undefined) throw new LlmspellError('USAGE', 'There is no script to run.');
   try {
-    return await readFile(path);
+    return await promisify(readFile)(path);
   } catch (error) {
     const why = errnoOf(error) === 'ENOENT' ? 'there is no such file' : (errnoOf(error) ?? String(error));
     throw new LlmspellError('SCRIPT_NOT_FOUND', `Cannot open ${path}: ${why}.`, { subject: path, cause: error });

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
-// From src and from dist alike: Node starts threads from built files only.
-const ENTRY = new URL('../../dist/worker/entry.js', import.meta.url);
+// From the sources and from what is built of them alike: Node starts threads from built files only, and soonest from CommonJS.
+const ENTRY = new URL('../../bin/worker.js', import.meta.url);
 
 let ahead: Worker | undefined;
 
