@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { Damage, damaged } from './archive-format.js';
 import { rewriteArchive } from './archive-rewrite.js';
@@ -13,6 +14,7 @@ import type { ArchiveInfo, ArchiveSource, BackupRecord, EncryptionKey, ImportOpt
 import { readZip, type ZipBackup } from './zip-backup.js';
 
 const ZIP = Buffer.from('PK\x03\x04', 'latin1');
+const ARCHIVE = Buffer.from('\x89LSB', 'latin1');
 
 interface Import {
   archives: Archives;
@@ -39,7 +41,7 @@ export async function importFile(archives: Archives, path: string, options: Impo
   const source = await open(path);
   try {
     const work = { archives, source, records, options };
-    const { id, isNew, warnings } = await ((await isZip(source)) ? importZip(work) : importArchive(work));
+    const { id, isNew, warnings } = await ((await kindOf(source)) === 'zip' ? importZip(work) : importArchive(work));
     if (options.pin) await archives.catalog.setPinned(id, true);
     const after = await markWritten(archives, [id]);
     const backup = findRecord(id, after, archives.repository.location);
@@ -52,17 +54,17 @@ export async function importFile(archives: Archives, path: string, options: Impo
 }
 
 async function open(path: string): Promise<FileSource> {
-  try {
-    return await FileSource.open(path);
-  } catch (error) {
-    const reason = errnoOf(error) === 'ENOENT' ? 'there is no such file' : errnoOf(error);
-    throw new LlmspellError('USAGE', `Cannot read ${path}: ${reason}.`, {
-      subject: path,
-      cause: error,
-      hint: 'Check the path.',
+  const found = await stat(path).catch((error: unknown) => errnoOf(error));
+  if (typeof found === 'object' && found.isFile())
+    return await FileSource.open(path).catch((error: unknown) => {
+      throw unreadable(path, String(errnoOf(error)));
     });
-  }
+  if (typeof found === 'object') throw unreadable(path, 'it is not a file');
+  throw unreadable(path, found === 'ENOENT' ? 'there is no such file' : String(found));
 }
+
+const unreadable = (path: string, reason: string) =>
+  new LlmspellError('USAGE', `Cannot read ${path}: ${reason}.`, { subject: path, hint: 'Check the path.' });
 
 /** What is wrong with a file of someone else's making: the hints for archives of this repository are none for it. */
 function refusal(error: unknown, path: string): unknown {
@@ -73,8 +75,14 @@ function refusal(error: unknown, path: string): unknown {
   return new LlmspellError(told.code, told.message, { subject: path, cause: told, hint });
 }
 
-async function isZip(source: ArchiveSource): Promise<boolean> {
-  return source.sizeBytes >= ZIP.length && ZIP.equals(await source.read(0, ZIP.length));
+async function kindOf(source: ArchiveSource): Promise<'zip' | 'archive'> {
+  const first = await source.read(0, Math.min(ZIP.length, source.sizeBytes));
+  if (ZIP.equals(first)) return 'zip';
+  if (ARCHIVE.equals(first)) return 'archive';
+  throw new LlmspellError(
+    'BACKUP_DAMAGED',
+    `${source.name} is no backup: it begins neither as an archive nor as a zip.`,
+  );
 }
 
 async function importArchive(work: Import): Promise<Imported> {
@@ -110,7 +118,7 @@ async function verified({ source, options }: Import, key: EncryptionKey | undefi
   });
   const [problem] = problems;
   if (problem)
-    throw new LlmspellError(CODES[problem.kind], `The file ${source.name}: ${problem.message}`, {
+    throw new LlmspellError(CODES[problem.kind], `${source.name} cannot be imported: ${problem.message}`, {
       subject: source.name,
     });
   return info!;

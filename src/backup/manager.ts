@@ -22,6 +22,7 @@ import { newBackupId } from './repository.js';
 import { decideRetention } from './retention.js';
 import { writeFull } from './snapshot.js';
 import type {
+  ArchiveOptions,
   ArchiveReader,
   BackupOptions,
   BackupRecord,
@@ -363,9 +364,11 @@ export class BackupManager {
     return await writeOnTop(writing, records, this.#options, (id) => this.#isSound(id));
   }
 
-  /** An archive that was touched since it was last found sound is read again. */
+  /** An archive that was touched since it was last found sound is read again; without its key as far as that goes. */
   async #isSound(id: string): Promise<boolean> {
-    return this.#catalog.isVerified(id) || (await (await this.#validator({}, 0)).isSound(id));
+    if (this.#catalog.isVerified(id)) return true;
+    const key = await this.#key().catch(() => undefined);
+    return await this.#validator(key ? { key } : {}, {}, 0).isSound(id);
   }
 
   /** The backup is made: that cleaning up failed is worth a warning, not an error. */
@@ -419,7 +422,8 @@ export class BackupManager {
     options: OperationOptions,
   ): Promise<ValidationResult[]> {
     return await abortable('The validation', options.signal, async () => {
-      const validator = await this.#validator(options, sizeOf(readFor(references, records)));
+      const totalBytes = sizeOf(readFor(references, records));
+      const validator = this.#validator(await this.#archiveOptions(options), options, totalBytes);
       const results: ValidationResult[] = [];
       const validated = mapInOrder(references, VALIDATED_AT_ONCE, (reference) =>
         validator.validate(reference, records),
@@ -430,10 +434,10 @@ export class BackupManager {
     });
   }
 
-  async #validator(options: OperationOptions, totalBytes: number): Promise<Validator> {
+  #validator(archive: ArchiveOptions, options: OperationOptions, totalBytes: number): Validator {
     return new Validator({
       repository: this.repository,
-      archive: await this.#archiveOptions(options),
+      archive,
       report: reporter('validate', options),
       totalBytes,
       clock: this.#clock,

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { BackupManager } from '../backup/manager.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { createLevelBackend } from '../state/backends/level.js';
@@ -8,6 +8,7 @@ import { openStore } from '../state/store.js';
 import type { StateStore } from '../state/types.js';
 import { syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
 import { randomHex } from '../util/hash.js';
+import { pidExists } from '../util/process-identity.js';
 import { RecoveryOrchestrator } from './orchestrator.js';
 import type { RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
 
@@ -19,6 +20,7 @@ export async function buildState<T>(directory: string, build: (store: StateStore
   await refuseFilled(directory);
   const beside = `${directory}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
   try {
+    await removeLeftovers(directory);
     await mkdir(beside, { recursive: true, mode: 0o700 });
     const store = await openStore(createLevelBackend({ directory: beside }), { durability: 'none' });
     let result: T;
@@ -56,6 +58,17 @@ export async function restoreInto(
     return await restore(nothing);
   } finally {
     await nothing.close();
+  }
+}
+
+/** What processes that were killed over this left beside it. */
+async function removeLeftovers(directory: string): Promise<void> {
+  const begin = `${basename(directory)}${TEMPORARY_MARK}`;
+  const names = await readdir(dirname(directory)).catch(() => []);
+  for (const name of names) {
+    const [, pid] = /^(\d+)-[0-9a-f]{8}$/.exec(name.slice(begin.length)) ?? [];
+    if (name.startsWith(begin) && pid !== undefined && !pidExists(Number(pid)))
+      await rm(join(dirname(directory), name), { recursive: true, force: true });
   }
 }
 

@@ -7,6 +7,9 @@ import { LlmspellError } from '../errors.js';
 import { decodeKey } from '../state/key.js';
 import type { Change, StateStore } from '../state/types.js';
 
+/** Entries and changes. */
+const FLUSH_EVERY = 20_000;
+
 export interface RescueOptions extends OperationOptions {
   /** Where to put what can still be read: an empty state. */
   into: StateStore;
@@ -77,7 +80,7 @@ async function rescueOne(
   const watching = signal ? { signal } : {};
   const path = record.isIncremental ? await pathOf(backups, record, watching) : undefined;
   const problems: string[] = [];
-  let rescuedCount = 0;
+  let [rescuedCount, flushedCount] = [0, 0];
   for await (const piece of backups.salvage(record.id, watching)) {
     if ('problem' in piece) {
       if (piece.problem.kind === 'key')
@@ -88,6 +91,11 @@ async function rescueOne(
     rescuedCount += piece.records.length;
     const changes = piece.records.flatMap((some) => changeOf(some, path));
     if (changes.length > 0) await into.write(changes);
+    // What is written waits in memory until it is on disk.
+    if (rescuedCount - flushedCount > FLUSH_EVERY) {
+      await into.flush();
+      flushedCount = rescuedCount;
+    }
     tell(report, record.id, rescuedCount);
   }
   const recordCount = record.damage === undefined ? record.recordCount : undefined;

@@ -163,7 +163,19 @@ describe('rekeying', () => {
     const results = await bench.backups.rekey(undefined, { newKey: raw(3) });
     expect(results.find(({ backupId }) => backupId === other)?.status).toBe('rekeyed');
     const failed = results.filter(({ status }) => status === 'failed');
-    expect(failed.map(({ error }) => error?.message.includes(made[1]!.id))).toEqual(Array(4).fill(true));
+    expect(failed.map(({ error }) => error?.message.includes(made[1]!.id))).toEqual(Array(5).fill(true));
+  });
+
+  test('needs no more keys than it is given, whatever has become of that of the configuration', async () => {
+    const bench = await newBench({ encryptionKey: async () => raw(1) });
+    const made = await chains(bench);
+    const lost = new BackupManager({
+      repository: new DirectoryRepository(bench.directory),
+      options: { ...OPTIONS, encryptionKey: () => Promise.reject(new Error('no such variable')) },
+    });
+    await rm(join(bench.directory, 'catalog.note'));
+    expect(await statuses(lost.rekey(undefined, { oldKey: raw(1), newKey: raw(2) }))).toEqual(new Set(['rekeyed']));
+    await expectAllRestore(withKey(bench, raw(2)), made);
   });
 
   test('never makes a swapped parent look right', async () => {

@@ -197,7 +197,8 @@ test('a backup is carried to another place, also where the state is in memory on
     [['export', 'latest', 'c.lsb'], 1, 'There is already a file'],
     [['export', 'latest', 'no/such/directory.lsb'], 1, 'cannot be written (ENOENT)'],
     [['import', 'nothing.zip'], 2, 'there is no such file'],
-    [['import', 'llmspell.toml'], 4, 'llmspell.toml'],
+    [['import', 'llmspell.toml'], 4, 'llmspell.toml is no backup: it begins neither as an archive nor as a zip.'],
+    [['import', '.'], 2, 'it is not a file'],
   ];
   for (const [args, code, sentence] of refusals)
     expect(await cli.run(['backup', ...args])).toMatchObject({

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -86,6 +88,16 @@ describe('a restore into a new state', () => {
     await expect(restoreInto(bench.backups, { backupId: second.id }, into)).rejects.toMatchObject({ exitCode: 4 });
     await expect(buildState(into, () => Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
     expect(await readdir(place)).toEqual([]);
+  });
+
+  test('removes what a killed process left, and nothing of one that still works', async () => {
+    const { first } = await twoBackups();
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    const [dead, alive] = [`new.tmp-${child.pid}-00ff00ff`, `new.tmp-${process.pid}-00ff00ff`];
+    for (const name of [dead, alive]) await mkdir(join(place, name, 'db'), { recursive: true });
+    await restoreInto(bench.backups, { backupId: first.id }, join(place, 'new'));
+    expect((await readdir(place)).sort()).toEqual(['new', alive]);
   });
 
   test('in a dry run makes nothing, and says what it would', async () => {
