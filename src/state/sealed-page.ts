@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Bytes, equalBytes } from '../util/bytes.js';
+import { type Bytes, copyBytes, equalBytes } from '../util/bytes.js';
 import { crc32 } from '../util/hash.js';
 import type { BackendOperation } from './backend.js';
 import { CRC_BYTES, PREFIX_BYTES, SEAL_BYTES, SEQ_BYTES } from './layout.js';
@@ -29,13 +29,13 @@ export function sealPage(prefix: Bytes, page: readonly RawWrite[], checksums: Ch
   const operations = page.map((write): BackendOperation => {
     const { key: raw, value } = write;
     const rawAt = at + PREFIX_BYTES;
-    block.set(prefix, at);
-    block.set(raw, rawAt);
+    copyBytes(prefix, 0, PREFIX_BYTES, block, at);
+    copyBytes(raw, 0, raw.length, block, rawAt);
     const key = new Uint8Array(block.buffer, at, PREFIX_BYTES + raw.length);
     const valueAt = rawAt + raw.length;
     at += storedBytes(write);
     if (value === null) return { type: 'del', key };
-    block.fill(0, valueAt, valueAt + SEQ_BYTES);
+    for (let i = 0; i < SEQ_BYTES; i++) block[valueAt + i] = 0;
     block.set(value, valueAt + SEQ_BYTES);
     const sum = crc32(new Uint8Array(block.buffer, rawAt, at - CRC_BYTES - rawAt));
     block.writeUInt32BE(sum, at - CRC_BYTES);

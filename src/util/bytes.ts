@@ -33,8 +33,13 @@ export function copyBytes(from: Bytes, start: number, end: number, to: Bytes, at
   else for (let i = start; i < end; i++) to[at++] = from[i]!;
 }
 
-/** Byte order, as `memcmp` has it: negative, zero or positive. */
-export const compareBytes = (a: Bytes, b: Bytes): number => Buffer.compare(a, b);
+/** Byte order, as `memcmp` has it: negative, zero or positive. Few bytes are compared one by one, for the reason that {@link copyBytes} has. */
+export function compareBytes(a: Bytes, b: Bytes): number {
+  const length = Math.min(a.length, b.length);
+  if (length > SHORT) return Buffer.compare(a, b);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
+}
 
 /** Few bytes are compared one by one, for the reason that {@link copyBytes} has. */
 export function equalBytes(a: Bytes, b: Bytes): boolean {
