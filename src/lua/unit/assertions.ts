@@ -52,7 +52,7 @@ end
 define('near', 3, 'the numbers %s near each other', function(a, b, tolerance)
   return type(b) == 'number' and abs(a - b) <= tolerance
 end, function(_, expected, actual, tolerance)
-  return format('Expected: %s ± %s\nActual:   %s', dump(expected), dump(tolerance), dump(actual))
+  return format('Expected: %s \u{b1} %s\nActual:   %s', dump(expected), dump(tolerance), dump(actual))
 end)
 
 define('match matches', 2, 'the string %s matched', function(pattern, text)

@@ -1,4 +1,4 @@
-/** Lua: how values are shown and compared. `dump(value)`, `same(a, b)`, `differences(a, b)`. */
+/** Lua, in ASCII (the joined program escapes other letters, and raw text would keep the escapes): how values are shown and compared. `dump(value)`, `same(a, b)`, `differences(a, b)`. */
 export const VALUES = String.raw`
 local error, getmetatable, setmetatable, next, pcall, rawget, select, tostring, type, xpcall, load =
   error, getmetatable, setmetatable, next, pcall, rawget, select, tostring, type, xpcall, load
@@ -47,7 +47,7 @@ local function dump(value, indent, above)
   if type(value) ~= 'table' then return scalar(value) end
   indent, above = indent or '', above or {}
   if above[value] then return '<cycle>' end
-  if #indent > 2 * DEEPEST then return '{…}' end
+  if #indent > 2 * DEEPEST then return '{\u{2026}}' end
   above[value] = true
   local items, isArray, wide = {}, true, 0
   for i, key in next, keysOf(value) do
@@ -55,7 +55,7 @@ local function dump(value, indent, above)
     local shown = dump(value[key], indent .. '  ', above)
     items[i] = isArray and shown or label(key) .. ' = ' .. shown
     wide = wide + #items[i] + 2
-    if i == MOST_ITEMS then items[i + 1] = '…' break end
+    if i == MOST_ITEMS then items[i + 1] = '\u{2026}' break end
   end
   above[value] = nil
   if #items == 0 then return '{}' end
@@ -90,7 +90,7 @@ local function differences(expected, actual)
   compare(expected, actual, '', found, {})
   for i, at in next, found do
     if i > MOST_DIFFERENCES then
-      lines[i] = format('  … and %d more', #found - MOST_DIFFERENCES)
+      lines[i] = format('  \u{2026} and %d more', #found - MOST_DIFFERENCES)
       break
     end
     lines[i] = format('  %s: expected %s, got %s', at.path, dump(at.expected, '    '), dump(at.actual, '    '))
