@@ -1,7 +1,6 @@
-/**
- * Error numbers as the VM's C library knows them: those of WASI preview 1 (`__wasi_errno_t`), not Linux's. Where Lua hands a script
- * an error code (`io.open`, `os.remove`), it is one of these.
- */
+import { constants } from 'node:os';
+
+/** Error numbers as the VM's C library knows them: those of WASI preview 1 (`__wasi_errno_t`), not this system's. */
 export const ERRNO = {
   E2BIG: 1,
   EACCES: 2,
@@ -38,6 +37,14 @@ export const ERRNO = {
 } as const;
 
 export type Errno = keyof typeof ERRNO;
+
+const NAMES = new Map(Object.entries(ERRNO).map(([name, number]) => [number as number, name]));
+
+/** The number that this system has for one of those: what scripts are told. */
+export function systemErrno(number: number): number {
+  const name = NAMES.get(number);
+  return name === undefined ? number : ((constants.errno as Record<string, number>)[name] ?? number);
+}
 
 /** A system call that failed inside the shim; only its `code` is used, as with the errors that Node's own calls throw. */
 export class SystemError extends Error {

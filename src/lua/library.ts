@@ -27,10 +27,16 @@ export class Library {
 
   /** @param table an expression: the name of a library, or whatever else gives a table */
   set(table: string, name: string, fn: HostFunction | null): void {
+    this.#assign(table, name, () => {
+      if (fn === null) this.#vm.lua.lua_pushnil(this.#L);
+      else this.#vm.pushFunction(this.#L, fn);
+    });
+  }
+
+  #assign(table: string, name: string, push: () => void): void {
     const { lua } = this.#vm;
     this.push(table);
-    if (fn === null) lua.lua_pushnil(this.#L);
-    else this.#vm.pushFunction(this.#L, fn);
+    push();
     lua.lua_setfield(this.#L, -2, this.#vm.cstring(name));
     lua.lua_settop(this.#L, -2);
   }
@@ -38,6 +44,12 @@ export class Library {
   /** Puts a function in front of the one that is there, which it calls in the same frame: errors and positions stay as they were. */
   wrap(table: string, name: string, make: (original: HostFunction) => HostFunction): void {
     this.set(table, name, make(this.original(`${table}.${name}`)));
+  }
+
+  /** As {@link wrap}, with a function of another wasm instance in the place of a host function. */
+  wrapInWasm(table: string, name: string, make: (original: HostFunction) => unknown): void {
+    const index = this.#vm.registerWasm(make(this.original(`${table}.${name}`)));
+    this.#assign(table, name, () => this.#vm.lua.lua_pushcclosure(this.#L, index, 0));
   }
 
   /** Removes some functions, or the whole library, also from `package.loaded`. */

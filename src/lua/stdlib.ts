@@ -5,6 +5,7 @@ import { fileOfHandle } from './c-file.js';
 import { dateWithin } from './calendar.js';
 import { guardDebug } from './debug-guard.js';
 import { isErrno } from './errno.js';
+import { tellSystemErrors } from './failures.js';
 import type { HostFs } from './hostfs.js';
 import { Library } from './library.js';
 import { installProcesses, refusedProcess } from './processes.js';
@@ -53,6 +54,7 @@ export function installStdlib(vm: LuaVm, fs: HostFs, options: StdlibOptions): vo
     library.push('io.stdin');
     fs.stdin = fileOfHandle(vm, vm.lua.lua_touserdata(L, -1));
     vm.lua.lua_settop(L, -2);
+    tellSystemErrors(vm, library);
     guardDebug(vm, library);
     library.run(PACKAGE);
     if (options.level === 'safe') for (const [name, fields] of Object.entries(NOT_SAFE)) library.remove(name, fields);

@@ -91,10 +91,11 @@ export class LuaVm {
 
   /** Puts a host function into the function table; its index is what `lua_pushcclosure` takes. */
   register(fn: HostFunction): number {
-    return this.#addToTable(asWasmFunction((L: Pointer) => this.#guard(fn, L)));
+    return this.registerWasm(asWasmFunction((L: Pointer) => this.#guard(fn, L)));
   }
 
-  #addToTable(wasmFunction: unknown): number {
+  /** The same for a function of a wasm instance. */
+  registerWasm(wasmFunction: unknown): number {
     const table = this.lua.__indirect_function_table;
     const index = table.grow(1);
     table.set(index, wasmFunction);
@@ -134,7 +135,7 @@ export class LuaVm {
       hook(L);
       return 0;
     };
-    return this.#addToTable(asWasmHook((L) => void this.#guard(guarded, L)));
+    return this.registerWasm(asWasmHook((L) => void this.#guard(guarded, L)));
   }
 
   /** Registers and pushes. */

@@ -47,3 +47,27 @@ export function asWasmFunction(f: (L: number) => number): unknown {
 /** `lua_Hook`. */
 export const asWasmHook = (f: (L: number) => void): unknown =>
   new webAssembly.Instance(adapter([0x60, 2, 0x7f, 0x7f, 0]), { e: { f } }).exports.f;
+
+/**
+ * (func (param $L i32) (result i32) (local $n i32) (local.set $n (call $f (local.get $L))) (if (i32.eq (local.get $n) (i32.const 3)) (then (call $g
+ * (local.get $L)))) (local.get $n)), with $f and $g imported as `e.f` and `e.g`.
+ */
+const FAILURE_CHECK = [
+  [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  [1, 10, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 1, 0x7f, 0],
+  [2, 13, 2, 1, 0x65, 1, 0x66, 0, 0, 1, 0x65, 1, 0x67, 0, 1],
+  [3, 2, 1, 0],
+  [7, 5, 1, 1, 0x66, 0, 2],
+  [
+    10, 24, 1, 22, 1, 1, 0x7f, 0x20, 0, 0x10, 0, 0x22, 1, 0x41, 3, 0x46, 0x04, 0x40, 0x20, 0, 0x10, 1, 0x0b, 0x20, 1,
+    0x0b,
+  ],
+].flat();
+
+let failureCheck: WasmModule | undefined;
+
+/** The `lua_CFunction` `f`, after which `failed` is called where it has three results, as C functions have that tell a failure. Costs next to nothing else. */
+export function withFailureCheck(f: unknown, failed: (L: number) => void): unknown {
+  failureCheck ??= new webAssembly.Module(Buffer.from(FAILURE_CHECK));
+  return new webAssembly.Instance(failureCheck, { e: { f, g: failed } }).exports.f;
+}

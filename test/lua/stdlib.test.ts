@@ -175,7 +175,7 @@ describe('processes', () => {
     );
     expect(text).toBe(
       'out\n\nnil\texit\t5\n1 2 3 true\nthrough cat\nnil\texit\t4\n300000\n' +
-        `false\tbad argument #2 to 'io.popen' (invalid mode)\nnil\tNo error information\t0\nclosed file\n`,
+        `false\tbad argument #2 to 'io.popen' (invalid mode)\nnil\tBad file descriptor\t9\nclosed file\n`,
     );
   });
 
@@ -193,7 +193,7 @@ describe('processes', () => {
       spawning,
     );
     expect(error).toBeUndefined();
-    expect(text).toBe('Broken pipe\t64\non\n');
+    expect(text).toBe('Broken pipe\t32\non\n');
   });
 
   it('end with the script when its time is up, with all that they have started', async () => {
@@ -217,7 +217,7 @@ describe('processes', () => {
 
   it('are refused unless allowed, naming the setting', async () => {
     const { text } = await lua(`print(os.execute()) print(os.execute('true')) print(io.popen('true'))`);
-    const refusal = 'nil\tprocesses are not allowed (runtime.security.allow_process_spawn)\t63\n';
+    const refusal = 'nil\tprocesses are not allowed (runtime.security.allow_process_spawn)\t1\n';
     expect(text).toBe(`false\n${refusal}${refusal}`);
   });
 });
