@@ -99,6 +99,8 @@ class Store implements StateStore {
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly #watchers = new Set<(writer: unknown) => void>();
+  /** Lists that every new group is put into. */
+  readonly #newGroups = new Set<Group[]>();
   readonly #backend: StateBackend;
   readonly #maxValueBytes: number;
   readonly #history: NonNullable<StoreOptions['history']>;
@@ -226,9 +228,18 @@ class Store implements StateStore {
   }
 
   async clear(scope: Bytes): Promise<number> {
-    const keys = await this.list(scope);
-    const { effective } = await this.write(keys.map((key) => ({ scope, key, value: null })));
-    return effective;
+    this.#assertWritable();
+    // What others set while the keys are listed is in the groups since then, committed or not.
+    const since = [this.#queue.open];
+    this.#newGroups.add(since);
+    try {
+      const keys = await this.list(scope);
+      for (const group of since) keys.push(...group.keysOf(scopePrefix(scope)));
+      const { effective } = await this.write(keys.map((key) => ({ scope, key, value: null })));
+      return effective;
+    } finally {
+      this.#newGroups.delete(since);
+    }
   }
 
   async flush(): Promise<void> {
@@ -247,6 +258,7 @@ class Store implements StateStore {
 
   #newGroup(capacityBytes: number): Group {
     const group = new Group(this.#timeline, this.#seq + 1, capacityBytes);
+    for (const groups of this.#newGroups) groups.push(group);
     // Where it fails its changes are seen no more.
     group.done.catch(() => this.#changed());
     return group;

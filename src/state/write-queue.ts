@@ -1,5 +1,5 @@
 import { type LlmspellError, toLlmspellError } from '../errors.js';
-import type { Bytes } from '../util/bytes.js';
+import { type Bytes, equalBytes } from '../util/bytes.js';
 import { hashOfRaw } from '../util/name-hash.js';
 import type { BackendOperation, Segment } from './backend.js';
 import type { Timeline } from './catalog.js';
@@ -47,6 +47,17 @@ export class Group {
     this.lastTimeMs = timeMs;
     const at = value === null ? this.changes.delete(scope, key, timeMs) : this.changes.put(scope, key, timeMs, value);
     this.newest.note(hashOfRaw(scope, key), at);
+  }
+
+  /** The keys with changes whose raw key begins with `scope`. */
+  keysOf(scope: Bytes): Bytes[] {
+    const keys: Bytes[] = [];
+    for (let index = 0; index < this.newest.size; index++) {
+      const at = this.newest.keyAt(index);
+      const raw = this.changes.bytes.subarray(at, at + this.changes.keyBytesAt(at));
+      if (equalBytes(raw.subarray(0, scope.length), scope)) keys.push(raw.subarray(scope.length));
+    }
+    return keys;
   }
 
   /** {@link record} of the present change of a batch, which is no delete. */

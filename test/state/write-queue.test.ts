@@ -146,3 +146,18 @@ test('a store whose own records are damaged is not opened', async () => {
     message: expect.stringContaining('"catalog"'),
   });
 });
+
+test('clear also removes what is set while it is under way', async () => {
+  const store = await openForTest(createMemoryBackend());
+  const other = utf8('other');
+  await put(store, 'a', '1');
+  await store.flush();
+  const clearing = store.clear(s);
+  await put(store, 'late', '1');
+  await put(store, 'a', '2');
+  await store.write([{ scope: other, key: utf8('k'), value: utf8('v') }]);
+  expect(await clearing).toBe(2);
+  expect(await store.list(s)).toEqual([]);
+  expect(await store.clear(s)).toBe(0);
+  expect(await store.list(other)).toHaveLength(1);
+});

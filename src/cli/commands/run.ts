@@ -1,8 +1,9 @@
 import type { Config } from '../../config/schema.js';
-import { LlmspellError } from '../../errors.js';
+import { LlmspellError, toLlmspellError, toPlainError } from '../../errors.js';
 import type { SessionOptions } from '../../host/console-service.js';
-import { Host } from '../../host/host.js';
+import { Host, type RunOptions } from '../../host/host.js';
 import type { Overrides } from '../../host/machine-settings.js';
+import type { ScriptResult } from '../../host/script-host.js';
 import type { Capability } from '../arguments.js';
 import { OutputCapture } from '../capture.js';
 import { type Context, createContext, DEFAULT_OPTIONS, execute, readConfig } from '../context.js';
@@ -54,10 +55,10 @@ export async function exec(context: Context, [source = '', ...args]: string[], f
 /** Runs a script as the options say, and tells how it ended. */
 export async function runScript(context: Context, script: Script, flags: RunFlags): Promise<number> {
   const { config } = await readConfig(context);
-  await using host = await openHost(context, config, flags);
+  const host = await openHost(context, config, flags);
   // A program that asks for JSON gets what the script printed inside the one document.
   const capture = context.out.json ? new OutputCapture() : undefined;
-  const { error, exitCode, durationMs } = await host.run({
+  const { error, exitCode, durationMs } = await runAndClose(host, {
     ...script,
     signal: context.signal,
     overrides: overridesOf(flags),
@@ -68,6 +69,24 @@ export async function runScript(context: Context, script: Script, flags: RunFlag
   if (error) context.out.failure(error, { ...document, traceback: error.traceback });
   else if (capture) context.out.result(document, () => '');
   return exitCode;
+}
+
+/** What fails while the host is closed is how a script ended that was well until then; where it was not, that is enough to tell. */
+async function runAndClose(host: Host, options: RunOptions): Promise<ScriptResult> {
+  let result: ScriptResult;
+  try {
+    result = await host.run(options);
+  } catch (error) {
+    await host.close().catch(() => undefined);
+    throw error;
+  }
+  try {
+    await host.close();
+    return result;
+  } catch (cause) {
+    const error = toLlmspellError(cause);
+    return result.error ? result : { ...result, exitCode: error.exitCode, error: toPlainError(error) };
+  }
 }
 
 async function openHost(
