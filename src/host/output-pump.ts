@@ -1,5 +1,6 @@
 import { OutputReader, type OutputStream } from '../channel/output.js';
 import { errnoOf, LlmspellError } from '../errors.js';
+import { monotonicMs } from '../util/clock.js';
 
 /**
  * Where a script's output goes. May answer with a promise; the next bytes come after it. An exception with the code `EPIPE` means
@@ -76,7 +77,7 @@ export class OutputPump {
     const look = (givenBefore: number) => {
       const given = this.#givenAt;
       if (given === givenBefore) return giveUp();
-      const left = Math.max(given + PATIENCE_MS - performance.now(), LEAST_PATIENCE_MS);
+      const left = Math.max(given + PATIENCE_MS - monotonicMs(), LEAST_PATIENCE_MS);
       timer = setTimeout(() => look(given), left);
     };
     look(-1);
@@ -86,18 +87,18 @@ export class OutputPump {
 
   async #drain(): Promise<void> {
     try {
-      let turn = performance.now();
+      let turn = monotonicMs();
       for (let part = this.#ring.next(); part !== undefined; part = this.#ring.next()) {
         const settling = this.#before?.();
         if (settling !== undefined) await settling;
-        this.#givenAt = performance.now();
+        this.#givenAt = monotonicMs();
         const writing = this.#sink(part.stream, part.bytes);
         if (writing !== undefined) await writing;
         this.#ring.taken(part.bytes.length);
         // A script may print as fast as a file takes it: timers, the time limit among them, must have their turn.
-        if (performance.now() - turn < TURN_MS) continue;
+        if (monotonicMs() - turn < TURN_MS) continue;
         await new Promise((resolve) => setImmediate(resolve));
-        turn = performance.now();
+        turn = monotonicMs();
       }
     } catch (error) {
       if (!NOBODY_READS.includes(errnoOf(error))) this.#failure = outputError(error);

@@ -5,6 +5,7 @@ import type { MachineSettings, ScriptFailure } from '../channel/start.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
 import { utf8 } from '../util/bytes.js';
+import { monotonicMs } from '../util/clock.js';
 import type { SessionOptions } from './console-service.js';
 import type { OutputSink } from './output-pump.js';
 import { processOutput } from './output-pump.js';
@@ -96,7 +97,7 @@ export class ScriptHost {
   }
 
   async #start(run: ScriptRun, source: Bytes): Promise<ScriptResult> {
-    const startedAt = process.hrtime.bigint();
+    const startedAt = monotonicMs();
     const thread = this.#takeThread(run);
     this.#threads.add(thread);
     try {
@@ -118,7 +119,7 @@ export class ScriptHost {
           ...(run.tests && { tests: run.tests }),
         },
       );
-      return { ...report, durationMs: Number(process.hrtime.bigint() - startedAt) / 1e6 };
+      return { ...report, durationMs: monotonicMs() - startedAt };
     } finally {
       this.#threads.delete(thread);
       this.#warmUp();

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let cwd: string;
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'llmspell-start-'));
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+test('a script that needs none of them loads none of the modules of Node that take long', () => {
+  const probe = join(cwd, 'probe.cjs');
+  writeFileSync(
+    probe,
+    `if (require('node:worker_threads').isMainThread)
+      process.once('exit', () => process._rawDebug(process.moduleLoadList.map((name) => name.split(' ').at(-1)).join('\\n')));`,
+  );
+  const code = `require('node:child_process').spawnSync(process.execPath, process.argv.slice(1), { stdio: [0, 1, 1] })`;
+  const command = ['--require', probe, join(ROOT, 'bin/llmspell.js'), 'run', 'print.lua'];
+  writeFileSync(join(cwd, 'print.lua'), 'print(1)');
+  const loaded = execFileSync(process.execPath, ['-e', code, '--', ...command], { cwd, encoding: 'utf8' }).split('\n');
+  expect(loaded).toContain('worker_threads');
+  const slow = ['crypto', 'fs/promises', 'child_process', 'zlib', 'perf_hooks', 'timers/promises'];
+  expect(loaded.filter((name) => slow.includes(name))).toEqual([]);
+});
+
+test('a package that another Node has built runs as well', () => {
+  for (const folder of ['bin', 'dist']) cpSync(join(ROOT, folder), join(cwd, folder), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(cwd, 'node_modules'));
+  const kept = readdirSync(join(cwd, 'dist')).filter((name) => name.endsWith('.code'));
+  expect(kept.length).toBeGreaterThan(0);
+  for (const name of kept) rmSync(join(cwd, 'dist', name));
+  const env = { ...process.env, XDG_CACHE_HOME: join(cwd, 'cache') };
+  const run = () =>
+    execFileSync(process.execPath, ['bin/llmspell.js', 'exec', 'print(...)', 'here'], { cwd, env, encoding: 'utf8' });
+  expect([run(), run()]).toEqual(['here\n', 'here\n']);
+});
+
+test('code of V8 that does not fit is not used', () => {
+  for (const name of readdirSync(join(ROOT, 'dist')).filter((entry) => entry.endsWith('.code')))
+    writeFileSync(join(cwd, 'dist', name), 'nonsense');
+  const args = ['bin/llmspell.js', 'exec', 'print(...)', 'here'];
+  expect(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })).toBe('here\n');
+});
