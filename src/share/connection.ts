@@ -10,28 +10,41 @@ export interface ConnectionEvents {
   message(message: unknown): void;
   /** No message comes any more. Called once. */
   ended(): void;
+  /** The other side reads again: see `isFluent`. */
+  fluent?(): void;
 }
 
-/**
- * One end of a socket: whole messages in and out. A side that does not read what it asked for is not listened to until it does, so that what waits
- * for it stays bounded.
- */
+/** One end of a socket: whole messages in and out. */
 export class Connection {
   readonly #socket: Socket;
   readonly #events: ConnectionEvents;
+  readonly #isBounded: boolean;
   #parts: Buffer[] = [];
   #bytes = 0;
   #hasEnded = false;
 
-  constructor(socket: Socket, events: ConnectionEvents) {
+  /**
+   * @param isBounded the other side is not listened to while it does not read what it asked for, so that what waits for it stays
+   * bounded; for one of the two, since both would wait for each other
+   */
+  constructor(socket: Socket, events: ConnectionEvents, isBounded: boolean) {
     this.#socket = socket;
     this.#events = events;
+    this.#isBounded = isBounded;
     socket.on('data', (part: Buffer) => this.#take(part));
-    socket.on('drain', () => socket.resume());
+    socket.on('drain', () => {
+      socket.resume();
+      events.fluent?.();
+    });
     // What went wrong does not matter: what was not answered is asked again.
     socket.on('error', () => socket.destroy());
     socket.on('end', () => this.#end());
     socket.on('close', () => this.#end());
+  }
+
+  /** Whether the other side reads what it is sent. */
+  get isFluent(): boolean {
+    return !this.#socket.writableNeedDrain;
   }
 
   /** Sends, and reports whether it fits a frame. */
@@ -45,7 +58,7 @@ export class Connection {
     this.#socket.write(length);
     const isFluent = this.#socket.write(body);
     this.#socket.uncork();
-    if (!isFluent) this.#socket.pause();
+    if (!isFluent && this.#isBounded) this.#socket.pause();
     return true;
   }
 

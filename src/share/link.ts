@@ -32,10 +32,8 @@ export class Link {
 
   private constructor(socket: Socket, events: LinkEvents) {
     this.#events = events;
-    this.#connection = new Connection(socket, {
-      message: (message) => this.#take(message as Message),
-      ended: () => this.#ended(),
-    });
+    const take = (message: unknown) => this.#take(message as Message);
+    this.#connection = new Connection(socket, { message: take, ended: () => this.#ended() }, false);
   }
 
   /**

@@ -37,7 +37,14 @@ export class Receipts {
       guest,
       { process, lastMs, answers: new Map(answers) },
     ]);
-    return new Receipts(new Map(guests.filter(([, { process, lastMs }]) => isAlive(process, lastMs))));
+    const receipts = new Receipts(new Map(guests));
+    receipts.prune();
+    return receipts;
+  }
+
+  /** Forgets the guests whose process is gone. */
+  prune(): void {
+    for (const [guest, { process, lastMs }] of this.#guests) if (!isAlive(process, lastMs)) this.#guests.delete(guest);
   }
 
   /** What a request was, or would have been, answered. */

@@ -25,6 +25,9 @@ export interface RequestOf {
   id: number;
 }
 
+/** Of one guest. */
+const MOST_UNDER_WAY = 32;
+
 type Operation = (...args: unknown[]) => unknown;
 
 /** The holder's end of a connection. */
@@ -42,6 +45,8 @@ export class ServedGuest {
   #seen = 0;
   #waiting: { change: number; resolve: () => void }[] = [];
   #patience: NodeJS.Timeout;
+  /** Requests not begun yet. */
+  readonly #queue: Message[] = [];
   #underWay = 0;
   #isLeaving = false;
   #idle: (() => void) | undefined;
@@ -50,10 +55,9 @@ export class ServedGuest {
   constructor(socket: Socket, house: Household) {
     this.#house = house;
     this.#handles = new Handles(house.store);
-    this.#connection = new Connection(socket, {
-      message: (message) => this.#take(message as Message),
-      ended: () => this.#ended(),
-    });
+    const take = (message: unknown) => this.#take(message as Message);
+    const events = { message: take, ended: () => this.#ended(), fluent: () => this.#goOn() };
+    this.#connection = new Connection(socket, events, true);
     this.#connection.keepAlive(false);
     this.#patience = this.#sendAwayAfterPatience();
     const { storeId, backendKind } = house.store;
@@ -100,14 +104,28 @@ export class ServedGuest {
     else if (message[0] === 'seen') this.#answered(count(message[2], this.#told));
     else if (message[0] === 'watch') this.#watchers = count(message[2], Number.MAX_SAFE_INTEGER);
     else if (message[0] === 'bye') this.#house.receipts.forget(this.#facts.id);
-    else void this.#answer(message, this.#facts);
+    else {
+      this.#queue.push(message);
+      this.#goOn();
+    }
+  }
+
+  /** Begins what has been asked, unless the guest takes answers more slowly than it asks. */
+  #goOn(): void {
+    if (this.#isLeaving) return;
+    while (this.#queue.length > 0 && this.#underWay < MOST_UNDER_WAY && this.#connection.isFluent)
+      void this.#answer(this.#queue.shift()!, this.#facts!);
   }
 
   #greeted(message: unknown): void {
     const [magic, version, facts] = message as [unknown, unknown, GuestFacts];
     clearTimeout(this.#patience);
-    if (magic === MAGIC && version === PROTOCOL_VERSION && isGuest(facts)) this.#facts = facts;
-    else this.#connection.finish();
+    if (magic !== MAGIC || version !== PROTOCOL_VERSION || !isGuest(facts)) {
+      this.#connection.finish();
+      return;
+    }
+    this.#facts = facts;
+    this.#house.receipts.prune();
   }
 
   #answered(change: number): void {
@@ -120,7 +138,6 @@ export class ServedGuest {
   }
 
   async #answer(message: Message, facts: GuestFacts): Promise<void> {
-    if (this.#isLeaving) return;
     const [name, id, lowest, ...args] = message;
     this.#remembers ||= this.#watchers > 0;
     this.#usedAtMs = Date.now();
@@ -136,6 +153,7 @@ export class ServedGuest {
     } finally {
       this.#underWay--;
       if (this.#underWay === 0) this.#idle?.();
+      this.#goOn();
     }
   }
 
@@ -181,6 +199,7 @@ export class ServedGuest {
     this.#seen = this.#told;
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     this.#remembers = false;
+    this.#queue.length = 0;
     this.#house.left(this);
     void this.#handles.closeAll();
   }

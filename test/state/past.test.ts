@@ -4,7 +4,7 @@ import { encodeKey } from '../../src/state/key.js';
 import { openStore } from '../../src/state/store.js';
 import type { Change, StateStore } from '../../src/state/types.js';
 import { textOf, utf8 } from '../../src/util/bytes.js';
-import { backends, changesOf, dump, dumpLive, openForTest, put, texts } from './stores.js';
+import { backends, changesOf, dump, dumpLive, openers, put, texts } from './stores.js';
 
 const s = utf8('s');
 const history = { enabled: true, maxAgeSeconds: 1e6, maxBytes: 1e9 };
@@ -31,8 +31,8 @@ async function restoreFrom(store: StateStore, entries: Record<string, string>, s
   return await generation.activate({ description: 'backup', rewind: { position: { storeId, seq, timeMs: 1 } } });
 }
 
-describe.each(Object.keys(backends))('the past on %s', (kind) => {
-  const open = async (options = {}) => openForTest(await backends[kind]!(), options);
+describe.each(Object.keys(openers))('the past on %s', (kind) => {
+  const open = openers[kind]!;
 
   test('is the whole state as it was after a change', async () => {
     const store = await open();
