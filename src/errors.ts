@@ -82,6 +82,19 @@ const CODES = {
   BACKUP_KEY: { exit: EXIT.failed, hint: 'Check the encryption key that the configuration names.' },
   BACKUP_VERSION: { exit: EXIT.failed, hint: 'Read it with the version of llmspell that wrote it, or a newer one.' },
   RESTORE_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the restore.' },
+  MIGRATION_DISABLED: {
+    exit: EXIT.usage,
+    hint: 'Set `runtime.state_persistence.migration_enabled = true`, and `schema_dir`.',
+  },
+  MIGRATION_IMPOSSIBLE: {
+    exit: EXIT.failed,
+    hint: '`llmspell migrate versions` shows which versions there are and how they follow each other.',
+  },
+  SCHEMA_INVALID: { exit: EXIT.usage, hint: 'Correct the named line; `llmspell migrate validate` checks the schemas.' },
+  SCHEMA_NEWER: {
+    exit: EXIT.failed,
+    hint: 'Get the schemas of that version, or restore a backup of an older one; reading goes on meanwhile.',
+  },
   MIGRATION_FAILED: { exit: EXIT.failed, hint: 'The state is as it was before the migration.' },
   OUTPUT_FAILED: { exit: EXIT.failed, hint: 'Check the place that the output is sent to.' },
   DECLINED: { exit: EXIT.failed, hint: 'Answer y, or confirm it with --yes.' },

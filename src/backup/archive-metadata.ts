@@ -51,6 +51,7 @@ const detailsSchema = z.object({
   description: z.string(),
   tags: z.array(z.string()),
   schemaVersion: z.string().optional(),
+  schemaMarks: z.array(z.object({ seq: count, version: z.string().exactOptional() })).optional(),
 });
 export type ArchiveDetails = z.infer<typeof detailsSchema>;
 
@@ -95,6 +96,7 @@ export const detailsOf = (start: ArchiveStart): ArchiveDetails => ({
   description: start.description,
   tags: [...start.tags],
   ...(start.schemaVersion !== undefined && { schemaVersion: start.schemaVersion }),
+  ...(start.schemaMarks !== undefined && { schemaMarks: [...start.schemaMarks] }),
 });
 
 const SEALED_DETAILS: ArchiveDetails = { seq: 0, timeMs: 0, description: '', tags: [] };
@@ -106,7 +108,7 @@ export function infoOf(
   inner: { details: ArchiveDetails; trailer: ArchiveTrailer } | undefined,
   file: { sizeBytes: number; sha256: string },
 ): ArchiveInfo {
-  const { seq, timeMs, from, description, tags, schemaVersion } = inner?.details ?? SEALED_DETAILS;
+  const { seq, timeMs, from, description, tags, schemaVersion, schemaMarks } = inner?.details ?? SEALED_DETAILS;
   const { recordCount, entryCount, uncompressedBytes } = inner?.trailer ?? SEALED_TRAILER;
   return {
     id: header.id,
@@ -117,6 +119,7 @@ export function infoOf(
     description,
     tags,
     ...(schemaVersion !== undefined && { schemaVersion }),
+    ...(schemaMarks !== undefined && { schemaMarks }),
     compression: header.compression,
     encrypted: header.encryption !== undefined,
     sealed: inner === undefined,

@@ -1,5 +1,6 @@
 import { LlmspellError } from '../errors.js';
 import { encodeKey, scopePrefix } from '../state/key.js';
+import { schemaVersionAt } from '../state/schema-version.js';
 import type { HistoryRecord, Position, RawEntry, RawWrite, RecordedChange } from '../state/types.js';
 import { type Bytes, compareBytes, latin1Of } from '../util/bytes.js';
 import { type ComparableState, inPart, isInPart, type Part, type Printed, partsOf, printOf } from './compare.js';
@@ -24,11 +25,14 @@ export class ChainState implements ComparableState {
   readonly #increments: readonly Increment[];
   /** The moment whose state this is. */
   readonly position: Position;
+  /** The version of the schema that it is of; undefined where it has none. */
+  readonly schemaVersion: string | undefined;
   /** It is compared with another state in so many passes. */
   readonly parts: readonly Part[];
 
   private constructor(base: ArchiveReader, increments: readonly Increment[], position: Position) {
     this.#base = base;
+    this.schemaVersion = schemaVersionIn([base, ...increments.map(({ reader }) => reader)], position);
     this.#increments = increments;
     this.position = position;
     const changedKeys = increments.reduce((sum, { reader }) => sum + reader.info.entryCount, 0);
@@ -147,3 +151,11 @@ export function scopeFilter(scopes: readonly Bytes[] | undefined): (key: Bytes) 
 const closeAll = async (readers: readonly ArchiveReader[]): Promise<void> => {
   await Promise.all(readers.map((reader) => reader.close()));
 };
+
+/** Within the last archive of a chain the state may have become of another version. */
+function schemaVersionIn(readers: readonly ArchiveReader[], { seq }: Position): string | undefined {
+  const { schemaVersion, schemaMarks = [] } = readers.at(-1)!.info;
+  if (schemaMarks.length === 0) return schemaVersion;
+  const isMarked = schemaMarks.some((mark) => mark.seq <= seq);
+  return isMarked ? schemaVersionAt(schemaMarks, seq) : readers.at(-2)?.info.schemaVersion;
+}

@@ -21,7 +21,7 @@ export interface Writing {
   repository: BackupRepository;
   snapshot: LiveSnapshot;
   /** Without position and parent, which follow from the snapshot and the base. */
-  start: Omit<ArchiveStart, 'position' | 'parent'>;
+  start: Omit<ArchiveStart, 'position' | 'parent' | 'schemaVersion' | 'schemaMarks'>;
   archive: ArchiveOptions;
   report: Report;
 }
@@ -29,7 +29,7 @@ export interface Writing {
 /** Writes every entry of the snapshot as one archive. */
 export async function writeFull({ repository, snapshot, start, archive, report }: Writing): Promise<ArchiveInfo> {
   return await repository.put(start.id, async (sink) => {
-    const writer = await createArchiveWriter(sink, { ...start, position: positionOf(snapshot) }, archive);
+    const writer = await createArchiveWriter(sink, { ...start, ...momentOf(snapshot) }, archive);
     let done = 0;
     for await (const page of snapshot.entries()) {
       await writer.entries(page);
@@ -50,7 +50,9 @@ export async function writeIncremental(
 ): Promise<ArchiveInfo> {
   const link = { id: parent.id, sha256: parent.sha256, fromSeq, fromTimeMs };
   return await repository.put(start.id, async (sink) => {
-    const writer = await createArchiveWriter(sink, { ...start, position: positionOf(snapshot), parent: link }, archive);
+    const marks = snapshot.schemaMarks.filter(({ seq }) => seq > fromSeq);
+    const moment = { ...momentOf(snapshot), ...(marks.length > 0 && { schemaMarks: marks }) };
+    const writer = await createArchiveWriter(sink, { ...start, ...moment, parent: link }, archive);
     const keys = new Set<string>();
     const turns: TurnBack[] = [];
     let done = 0;
@@ -71,4 +73,7 @@ export async function writeIncremental(
   });
 }
 
-const positionOf = ({ storeId, seq, timeMs }: LiveSnapshot) => ({ storeId, seq, timeMs });
+const momentOf = ({ storeId, seq, timeMs, schemaVersion }: LiveSnapshot) => ({
+  position: { storeId, seq, timeMs },
+  ...(schemaVersion !== undefined && { schemaVersion }),
+});

@@ -1,6 +1,6 @@
 import type { CompressionSetting } from '../config/compression-levels.js';
 import type { LlmspellError } from '../errors.js';
-import type { HistoryRecord, Position, RawEntry } from '../state/types.js';
+import type { HistoryRecord, Position, RawEntry, SchemaMark } from '../state/types.js';
 
 export { CODECS, type CompressionSetting, type CompressionType } from '../config/compression-levels.js';
 
@@ -26,11 +26,13 @@ export interface ArchiveInfo {
   tags: readonly string[];
   /** Version of the state's schema, where there is one. */
   schemaVersion?: string;
+  /** In an incremental archive: where it became of another one meanwhile, ascending; before the first it is of the parent's. */
+  schemaMarks?: readonly SchemaMark[];
   compression: CompressionSetting;
   encrypted: boolean;
   /**
    * Encrypted, and read without its key: `position.seq`, `position.timeMs`, `parent.fromSeq`, `parent.fromTimeMs` and the counts are then 0, description and tags
-   * empty, and `schemaVersion` absent, because all these are inside the encryption.
+   * empty, and `schemaVersion` and `schemaMarks` absent, because all these are inside the encryption.
    */
   sealed: boolean;
   /** Entries of a full archive, changes of an incremental one. */

@@ -49,11 +49,12 @@ async function fromArchives(parts: HostParts, target: RecoveryTarget): Promise<S
 
 /** The same snapshot; closing it closes what it was taken of. */
 function withClose(snapshot: StateSnapshot, close: () => Promise<void>): StateSnapshot {
-  const { storeId, seq, timeMs } = snapshot;
+  const { storeId, seq, timeMs, schemaVersion } = snapshot;
   return {
     storeId,
     seq,
     timeMs,
+    schemaVersion,
     get: (scope, key) => snapshot.get(scope, key),
     list: (scope, options) => snapshot.list(scope, options),
     scopes: () => snapshot.scopes(),

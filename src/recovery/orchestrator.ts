@@ -10,6 +10,7 @@ import { type Build, compare, type Effect, fill } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
 import { reachOf } from './reach.js';
+import { schemaWarnings } from './schema-warning.js';
 import { openScratch, type ScratchState } from './scratch.js';
 import { historySource, type RecoverySource } from './source.js';
 import type { Reach, RecoveryPlan, RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
@@ -206,7 +207,9 @@ export class RecoveryOrchestrator {
   }
 
   async #run(run: Run): Promise<Outcome> {
-    const { plan, moment, options } = run;
+    const { plan, moment, options, source, store } = run;
+    const before = await store.schemaVersion();
+    const isWhole = !options.scopes && !options.preserveUntracked;
     const { effect, activated }: Done = options.dryRun ? { effect: await this.#compare(run) } : await this.#build(run);
     return {
       backupId: plan.chain.at(-1)?.id,
@@ -217,7 +220,8 @@ export class RecoveryOrchestrator {
       rollbackId: activated?.rollbackId,
       chain: plan.chain.map(({ id }) => id),
       restoredToMs: moment.timeMs,
-      warnings: [],
+      schemaVersion: source.schemaVersion,
+      warnings: schemaWarnings(before, source.schemaVersion, isWhole),
     };
   }
 
@@ -256,6 +260,7 @@ export class RecoveryOrchestrator {
     return await generation.activate({
       description: describe(run),
       rewind: { position: source.position, ...(backupId !== undefined && { backupId }) },
+      schema: { version: source.schemaVersion },
       keepOld: options.backupCurrent ?? true,
     });
   }
@@ -298,7 +303,9 @@ export class RecoveryOrchestrator {
   async #rollBack({ id, seq, timeMs }: RollbackPoint, options: RestoreOptions): Promise<Outcome> {
     const { storeId } = this.#store;
     reporter('restore', options)({ phase: 'swap', message: 'Swapping' });
+    const before = await this.#store.schemaVersion();
     const { rollbackId } = await this.#store.rollback(id);
+    const schemaVersion = await this.#store.schemaVersion();
     return {
       backupId: id,
       dryRun: false,
@@ -308,7 +315,8 @@ export class RecoveryOrchestrator {
       rollbackId,
       chain: [],
       restoredToMs: timeMs,
-      warnings: [],
+      schemaVersion,
+      warnings: schemaWarnings(before, schemaVersion, true),
     };
   }
 }

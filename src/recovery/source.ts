@@ -5,16 +5,19 @@ import type { Bytes } from '../util/bytes.js';
 /** The state to go back to, wherever it is read from. */
 export interface RecoverySource extends ComparableState {
   readonly position: Position;
+  /** The version of the schema that it is of. */
+  readonly schemaVersion: string | undefined;
   /** All of it, or some scopes, in byte order of the keys. */
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
 }
 
 /** A past moment that the state's own history still has. */
 export function historySource(past: StateSnapshot): RecoverySource {
-  const { storeId, seq, timeMs } = past;
+  const { storeId, seq, timeMs, schemaVersion } = past;
   return {
     ...comparable(past),
     position: { storeId, seq, timeMs },
+    schemaVersion,
     entries: (scopes) => past.entries(scopes),
   };
 }

@@ -50,6 +50,8 @@ export interface RestoreResult {
   chain: string[];
   /** The moment whose state this is: the one asked for, or that of the backup. */
   restoredToMs: number;
+  /** The version of the schema that the source is of, and now the state where all of it was restored. */
+  schemaVersion: string | undefined;
   durationMs: number;
   warnings: string[];
 }

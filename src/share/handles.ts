@@ -19,12 +19,15 @@ import type { Asker } from './operations.js';
 import type { FlatEntries, Handle, Page } from './protocol.js';
 
 /** What there is to know of a live snapshot at once. */
-export type SnapshotFacts = Position & Pick<LiveSnapshot, 'historyStart' | 'historyStartMs' | 'restoredFrom'>;
+export type SnapshotFacts = Position &
+  Pick<LiveSnapshot, 'historyStart' | 'historyStartMs' | 'restoredFrom' | 'schemaVersion' | 'schemaMarks'>;
+/** And of a past one. */
+export type PastFacts = Position & Pick<LiveSnapshot, 'schemaVersion'>;
 
 /** What can be asked about what a guest has open with the holder. */
 export interface HandleOperations {
   'snapshot.open'(): Promise<[Handle, SnapshotFacts]>;
-  'past.open'(seq: number): Promise<[Handle, Position]>;
+  'past.open'(seq: number): Promise<[Handle, PastFacts]>;
   'snapshot.get'(snapshot: Handle, scope: Bytes, key: Bytes): Promise<Bytes | undefined>;
   'snapshot.list'(snapshot: Handle, scope: Bytes, options: ListOptions): Promise<Bytes[]>;
   'snapshot.scopes'(snapshot: Handle): Promise<Bytes[]>;
@@ -37,7 +40,7 @@ export interface HandleOperations {
   'generation.readBack'(generation: Handle): Handle;
   /** Of what was read back last, to its end. */
   'generation.isExact'(generation: Handle): boolean;
-  /** Adds to the changes that `activate` then records: those since the first call. */
+  /** Adds to the changes that `activate` then records; the first call, with none, begins them. */
   'generation.changes'(generation: Handle, entries: FlatEntries): void;
   'generation.activate'(
     generation: Handle,
@@ -77,14 +80,15 @@ export class Handles {
     return {
       'snapshot.open': async () => {
         const snapshot = await this.#store.snapshot();
-        const { storeId, seq, timeMs, historyStart, historyStartMs, restoredFrom } = snapshot;
-        const facts = { storeId, seq, timeMs, historyStart, historyStartMs, restoredFrom };
+        const { storeId, seq, timeMs, historyStart, historyStartMs, restoredFrom, schemaVersion, schemaMarks } =
+          snapshot;
+        const facts = { storeId, seq, timeMs, historyStart, historyStartMs, restoredFrom, schemaVersion, schemaMarks };
         return [this.#add(this.#snapshots, snapshot), facts];
       },
       'past.open': async (seq) => {
         const past = await this.#store.at(seq);
-        const { storeId, timeMs } = past;
-        return [this.#add(this.#snapshots, past), { storeId, seq, timeMs }];
+        const { storeId, timeMs, schemaVersion } = past;
+        return [this.#add(this.#snapshots, past), { storeId, seq, timeMs, schemaVersion }];
       },
       'snapshot.get': (at, scope, key) => found(this.#snapshots, at).get(scope, key),
       'snapshot.list': (at, scope, options) => found(this.#snapshots, at).list(scope, options),
@@ -108,7 +112,9 @@ export class Handles {
       'generation.isExact': (at) => found(this.#generations, at).back?.isExact() ?? false,
       'generation.changes': (at, entries) => {
         const building = found(this.#generations, at);
-        building.fromSeq ??= this.#store.position().seq;
+        // None begin it, anew where it was begun before.
+        if (entries.length === 0) building.changes.splice(0);
+        if (entries.length === 0) building.fromSeq = this.#store.position().seq;
         building.changes.push(pairs(entries).map(changeOf));
       },
       'generation.activate': async (at, origin) => {

@@ -29,6 +29,7 @@ export interface Operations {
   clear(scope: Bytes): Promise<number>;
   flush(): Promise<void>;
   seqAtTime(timeMs: number): Promise<number>;
+  schemaVersion(): Promise<string | undefined>;
   history(scope: Bytes, key: Bytes, options: HistoryOptions): Promise<HistoryItem[]>;
   releaseHistory(seq: number): Promise<void>;
   rollbackPoints(): Promise<RollbackPoint[]>;
@@ -70,6 +71,7 @@ export function operationsOn(store: StateStore, { writer, receipt }: Asker): Ope
     },
     flush: () => store.flush(),
     seqAtTime: (timeMs) => store.seqAtTime(timeMs),
+    schemaVersion: () => store.schemaVersion(),
     history: (scope, key, options) => store.history(scope, key, options),
     releaseHistory: (seq) => store.releaseHistory(seq),
     rollbackPoints: () => store.rollbackPoints(),

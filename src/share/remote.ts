@@ -9,6 +9,7 @@ import type {
   LiveSnapshot,
   RawEntry,
   ReadBack,
+  SchemaMark,
   StateSnapshot,
 } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
@@ -49,6 +50,8 @@ export class RemoteSnapshot implements LiveSnapshot {
   readonly historyStart: number;
   readonly historyStartMs: number;
   readonly restoredFrom: LiveSnapshot['restoredFrom'];
+  readonly schemaVersion: string | undefined;
+  readonly schemaMarks: readonly SchemaMark[];
   readonly #handle: Handle;
   readonly #ask: Ask;
 
@@ -59,6 +62,8 @@ export class RemoteSnapshot implements LiveSnapshot {
     this.historyStart = facts.historyStart;
     this.historyStartMs = facts.historyStartMs;
     this.restoredFrom = facts.restoredFrom;
+    this.schemaVersion = facts.schemaVersion;
+    this.schemaMarks = facts.schemaMarks;
     this.#handle = handle;
     this.#ask = (name, ...args) => whileHolderLives(ask(name, ...args));
   }
@@ -169,6 +174,7 @@ export class RemotePast implements StateSnapshot {
   readonly storeId: string;
   readonly seq: number;
   readonly timeMs: number;
+  readonly schemaVersion: string | undefined;
   readonly #open: () => Promise<StateSnapshot>;
   #opened: StateSnapshot;
 
@@ -177,6 +183,7 @@ export class RemotePast implements StateSnapshot {
     this.storeId = opened.storeId;
     this.seq = opened.seq;
     this.timeMs = opened.timeMs;
+    this.schemaVersion = opened.schemaVersion;
     this.#opened = opened;
     this.#open = open;
   }

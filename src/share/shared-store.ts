@@ -193,6 +193,10 @@ class SharedStore implements StateStore {
     return await this.#ask('seqAtTime', [timeMs]);
   }
 
+  async schemaVersion(): Promise<string | undefined> {
+    return await this.#ask('schemaVersion', []);
+  }
+
   async history(scope: Bytes, key: Bytes, options: HistoryOptions = {}): Promise<HistoryItem[]> {
     return await this.#ask('history', [scope, key, options]);
   }
@@ -405,6 +409,6 @@ class SharedStore implements StateStore {
 }
 
 /** A moment of the past has none. */
-const NO_HISTORY = { historyStart: 0, historyStartMs: 0, restoredFrom: undefined };
+const NO_HISTORY = { historyStart: 0, historyStartMs: 0, restoredFrom: undefined, schemaMarks: [] };
 
 const packed = ([reads, changes]: readonly unknown[]): unknown[] => [reads, packChanges(changes as readonly Change[])];

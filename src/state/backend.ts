@@ -82,6 +82,8 @@ export interface StateBackend extends BackendView {
   getSync?(key: Bytes): Bytes | undefined;
   /** Removes the segments that end at or below `seq`; resolves with the bytes freed. */
   trimChanges(seq: number): Promise<number>;
+  /** Removes the segments that end above `seq`: the newest ones, which nothing points to yet. Not atomic. */
+  dropChanges(seq: number): Promise<void>;
   /** Removes every entry in the range, in bounded memory; not atomic. For data that nothing points to any more. */
   clearRange(range: KeyBounds): Promise<void>;
 }

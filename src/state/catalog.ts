@@ -3,7 +3,8 @@ import { type Bytes, utf8 } from '../util/bytes.js';
 import { randomHex } from '../util/hash.js';
 import type { BackendOperation, BackendView } from './backend.js';
 import { ownKey, seal, unseal } from './layout.js';
-import type { RollbackPoint } from './types.js';
+import { schemaVersionAt } from './schema-version.js';
+import type { RollbackPoint, SchemaMark } from './types.js';
 
 /** The store's own documents. Each is small and written whole, in the commit whose effect it tells of. */
 const NAME = { catalog: 'catalog', head: 'head', horizon: 'horizon' } as const;
@@ -26,6 +27,8 @@ export interface Timeline {
 
 export interface StoredRollbackPoint extends RollbackPoint {
   generation: number;
+  /** Of its schema; absent where it had none. */
+  schemaVersion?: string;
 }
 
 /** What there is besides entries and history. Changes with a swap of generations, not with ordinary writes. */
@@ -38,6 +41,8 @@ export interface Catalog {
   /** Newest first. */
   rollbackPoints: StoredRollbackPoint[];
   restoredFrom?: { backupId: string; seq: number; timeMs: number };
+  /** Which version of the schema the state has been of, ascending; absent where it never had one. */
+  schemaMarks?: SchemaMark[];
   /** What nothing points to any more, or not yet (a generation under construction): cleared when the store is opened. */
   garbage: Garbage[];
 }
@@ -65,6 +70,15 @@ export interface Documents {
   catalog: Catalog;
   head: Head;
   horizon: Horizon;
+}
+
+/** Of the newest of them the past can be told; each is made by a swap, so there are few. */
+const MAX_MARKS = 200;
+
+/** The marks with a new one, where the version is another one than before. */
+export function withMark(marks: readonly SchemaMark[] = [], seq: number, version: string | undefined): SchemaMark[] {
+  if (schemaVersionAt(marks, seq) === version) return [...marks];
+  return [...marks, { seq, ...(version !== undefined && { version }) }].slice(-MAX_MARKS);
 }
 
 export const liveTimeline = (catalog: Catalog): Timeline => catalog.timelines.at(-1)!;

@@ -19,7 +19,7 @@ export async function commitGroup(
   const floor = keepFloor ? await floorOperations(backend, group) : [];
   const receipts = [...group.receipts].map(([name, content]) => putMeta(name, content));
   const operations = [...entryOperations(group), ...group.operations, ...receipts, ...floor];
-  const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const addedBytes = segments.reduce((sum, { bytes }) => sum + bytes.length, group.recordedBytes);
   const { head } = documents;
   const last = segments.at(-1);
   const moment = last === undefined ? head : { seq: last.lastSeq, timeMs: group.lastTimeMs };

@@ -94,24 +94,41 @@ export class BackendGeneration implements GenerationWriter {
   }
 }
 
-/** The changes of a swap as segments, numbered from `firstSeq` on, all of one time. */
-export async function buildSegments(
+/** The changes of a swap as history: the last segment goes into the commit that swaps, those before it are in the backend. */
+export interface RecordedChanges {
+  last: Segment | undefined;
+  /** Of those before it. */
+  earlierBytes: number;
+}
+
+/**
+ * Writes the changes of a swap behind the history that there is, numbered from `firstSeq` on, all of one time, one segment of them in
+ * memory. They lie above the head, so nobody reads them until the swap; where it does not come, they have to be dropped.
+ */
+export async function recordChanges(
+  backend: StateBackend,
   changes: AsyncIterable<readonly Change[]>,
   firstSeq: number,
-  timeMs: number,
-): Promise<Segment[]> {
-  const builders: SegmentBuilder[] = [];
+  nowMs: () => number,
+): Promise<RecordedChanges> {
+  let builder: SegmentBuilder | undefined;
   let seq = firstSeq;
+  let timeMs = 0;
+  let earlierBytes = 0;
   for await (const page of changes)
     for (const { scope, key, value } of page) {
-      let builder = builders.at(-1);
-      if (builder === undefined || builder.sizeBytes > SEGMENT_BYTES) {
-        builder = new SegmentBuilder(seq);
-        builders.push(builder);
+      if (builder !== undefined && builder.sizeBytes > SEGMENT_BYTES) {
+        const segment = builder.finish();
+        await backend.commit({ operations: [], segments: [segment] }, { sync: false });
+        earlierBytes += segment.bytes.length;
+        builder = undefined;
       }
+      // Not before: what yields them may bring the generation up to date first.
+      timeMs ||= nowMs();
+      builder ??= new SegmentBuilder(seq);
       if (value === null) builder.delete(scopePrefix(scope), key, timeMs);
       else builder.put(scopePrefix(scope), key, timeMs, value);
       seq++;
     }
-  return builders.map((builder) => builder.finish());
+  return { last: builder?.finish(), earlierBytes };
 }

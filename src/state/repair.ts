@@ -93,7 +93,8 @@ class Rescue {
   async run(): Promise<StateRepair> {
     const old = await this.#oldDocuments();
     const generation = old === undefined ? await this.#newestGeneration() : liveTimeline(old.catalog).generation;
-    await this.#entries(generationPrefix(generation), old?.head.seq ?? 0);
+    const schemaVersion = old?.catalog.schemaMarks?.at(-1)?.version;
+    await this.#entries(generationPrefix(generation), old?.head.seq ?? 0, schemaVersion);
     // A table that is gone leaves no trace but this.
     if (old !== undefined) for (const problem of await historyProblems(this.#from, old)) this.#report(problem);
     for await (const page of this.#from.iterate(USER_TABLE))
@@ -118,7 +119,7 @@ class Rescue {
   }
 
   /** The new store goes on from the newest change that is known of, without any history before it. */
-  async #entries(prefix: Uint8Array, headSeq: number): Promise<void> {
+  async #entries(prefix: Uint8Array, headSeq: number, schemaVersion: string | undefined): Promise<void> {
     const { catalog, head, horizon } = this.#documents;
     const timeline = liveTimeline(catalog);
     head.seq = headSeq;
@@ -138,6 +139,7 @@ class Rescue {
       this.#result.rescued += operations.length;
       await this.#to.commit({ operations }, { sync: false });
     }
+    if (schemaVersion !== undefined) catalog.schemaMarks = [{ seq: 0, version: schemaVersion }];
     head.timeMs = Date.now();
     horizon.seq = head.seq;
     horizon.timeMs = head.timeMs;

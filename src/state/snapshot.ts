@@ -6,18 +6,34 @@ import { allEntries, type EntrySource, entriesUnder, listKeys, listScopes } from
 import { recordsSince, toHistoryRecord } from './history.js';
 import { encodeKey } from './key.js';
 import { generationPrefix } from './layout.js';
-import type { HistoryRecord, ListOptions, LiveSnapshot, Position, RawEntry, StateSnapshot } from './types.js';
+import { schemaVersionAt } from './schema-version.js';
+import type {
+  HistoryRecord,
+  ListOptions,
+  LiveSnapshot,
+  Position,
+  RawEntry,
+  SchemaMark,
+  StateSnapshot,
+} from './types.js';
 
 /** A moment of the state, read through an {@link EntrySource} that holds still. */
 export class SourceSnapshot implements StateSnapshot {
   readonly storeId: string;
   readonly seq: number;
   readonly timeMs: number;
+  readonly schemaVersion: string | undefined;
   readonly #source: EntrySource;
   readonly #backend: BackendSnapshot;
 
-  constructor(source: EntrySource, backend: BackendSnapshot, { storeId, seq, timeMs }: Position) {
+  constructor(
+    source: EntrySource,
+    backend: BackendSnapshot,
+    { storeId, seq, timeMs }: Position,
+    schemaMarks: readonly SchemaMark[] = [],
+  ) {
     this.#source = source;
+    this.schemaVersion = schemaVersionAt(schemaMarks, seq);
     this.#backend = backend;
     this.storeId = storeId;
     this.seq = seq;
@@ -54,11 +70,14 @@ export class CommittedSnapshot extends SourceSnapshot implements LiveSnapshot {
   readonly historyStart: number;
   readonly historyStartMs: number;
   readonly restoredFrom: LiveSnapshot['restoredFrom'];
+  readonly schemaMarks: readonly SchemaMark[];
   readonly #view: BackendSnapshot;
 
   constructor(view: BackendSnapshot, { catalog, head, horizon }: Documents) {
     const { generation } = liveTimeline(catalog);
-    super(entriesUnder(view, generationPrefix(generation)), view, { ...head, storeId: catalog.storeId });
+    const marks = catalog.schemaMarks ?? [];
+    super(entriesUnder(view, generationPrefix(generation)), view, { ...head, storeId: catalog.storeId }, marks);
+    this.schemaMarks = marks;
     this.#view = view;
     this.historyStart = horizon.seq;
     this.historyStartMs = horizon.timeMs;
@@ -71,6 +90,10 @@ export class CommittedSnapshot extends SourceSnapshot implements LiveSnapshot {
         'HISTORY_UNREACHABLE',
         `The changes since ${seq} are no longer all kept: history begins after change ${this.historyStart}.`,
       );
-    for await (const page of recordsSince(this.#view, seq)) yield page.map(toHistoryRecord);
+    for await (const page of recordsSince(this.#view, seq)) {
+      // What a swap has recorded so far does not count until it takes place.
+      if (page[0] !== undefined && page[0].seq > this.seq) return;
+      yield page.map(toHistoryRecord);
+    }
   }
 }

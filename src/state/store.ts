@@ -2,7 +2,7 @@ import { LlmspellError } from '../errors.js';
 import { type Bytes, latin1Of, utf8 } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { hashOfRaw } from '../util/name-hash.js';
-import type { BackendSnapshot, Segment, StateBackend } from './backend.js';
+import type { BackendSnapshot, StateBackend } from './backend.js';
 import {
   type Catalog,
   type Documents,
@@ -16,7 +16,7 @@ import {
 import { changeOf, changesOf } from './change-batch.js';
 import { commitGroup } from './commit.js';
 import { type EntrySource, entriesUnder, listKeys, listScopes } from './entries.js';
-import { BackendGeneration, buildSegments } from './generation.js';
+import { BackendGeneration, type RecordedChanges, recordChanges } from './generation.js';
 import { Housekeeping } from './housekeeping.js';
 import { incrementIn } from './increment.js';
 import { encodeKey, scopePrefix } from './key.js';
@@ -24,6 +24,7 @@ import { keyHistory } from './key-history.js';
 import { concat, generationPrefix, putMeta, readError, unseal, unsealEntry, userKey } from './layout.js';
 import { assertName, assertStorable, rawKey } from './names.js';
 import { pastSource, seqAt, timeOf, unreachable } from './past.js';
+import { schemaVersionAt } from './schema-version.js';
 import { CommittedSnapshot, SourceSnapshot } from './snapshot.js';
 import { restarted, swapped } from './swap.js';
 import type {
@@ -58,6 +59,8 @@ export async function openStore(backend: StateBackend, options: StoreOptions = {
   await backend.open();
   try {
     const documents = (await readDocuments(backend)) ?? (await createStore(backend, options));
+    // Left by a swap that did not come to its end.
+    if (options.readOnly !== true) await backend.dropChanges(documents.head.seq);
     return new Store(backend, options, await matchHistory(backend, options, documents));
   } catch (error) {
     await backend.close();
@@ -110,6 +113,11 @@ class Store implements StateStore {
   /** Of the last change accepted; the head in the documents is that of the last one committed. */
   #seq: number;
   #timeMs: number;
+  readonly #assertSchema: StoreOptions['assertSchema'];
+  /** The version that was last found fit to be written to; false: none was. */
+  #fitVersion: string | undefined | false = false;
+  /** While the changes of a swap are recorded: ordinary writes wait for it. */
+  #pause: Promise<unknown> | undefined;
   /** The end of the line of writers, where the backend cannot read at once. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Generations under construction: garbage as long as they are not activated, but not yet to be cleared. */
@@ -129,6 +137,7 @@ class Store implements StateStore {
       maxAgeSeconds: WEEK_SECONDS,
       maxBytes: backend.persistent ? 1 << 30 : 64 << 20,
     };
+    this.#assertSchema = options.assertSchema;
     this.#documents = documents;
     this.#seq = documents.head.seq;
     this.#timeMs = documents.head.timeMs;
@@ -153,6 +162,14 @@ class Store implements StateStore {
 
   get storeId(): string {
     return this.#documents.catalog.storeId;
+  }
+
+  async schemaVersion(): Promise<string | undefined> {
+    return this.#schemaVersion;
+  }
+
+  get #schemaVersion(): string | undefined {
+    return this.#documents.catalog.schemaMarks?.at(-1)?.version;
   }
 
   get #timeline(): Timeline {
@@ -198,7 +215,9 @@ class Store implements StateStore {
     writer?: unknown,
     receipt?: Receipt<Written>,
   ): Promise<Written | undefined> {
+    while (this.#pause !== undefined) await this.#pause;
     this.#assertWritable();
+    this.#assertFit();
     const checks = reads.map(({ scope, key, seq }) => ({ raw: rawKey(scope, key), seq }));
     for (const change of changes) assertStorable(change, this.#maxValueBytes);
     const deletes = changes.filter(({ value }) => value === null).map(({ scope, key }) => encodeKey(scope, key));
@@ -214,7 +233,9 @@ class Store implements StateStore {
   }
 
   async writeBatch(batch: ChangeBatch, writer?: unknown): Promise<Written> {
+    while (this.#pause !== undefined) await this.#pause;
     this.#assertWritable();
+    this.#assertFit();
     if (this.#backend.getSync === undefined) return await this.write(changesOf(batch), writer);
     const group = this.#queue.open;
     const before = this.#seq;
@@ -280,7 +301,12 @@ class Store implements StateStore {
     return await this.#inPast(async (view, documents) => {
       const source = await pastSource(view, documents, seq);
       const timeMs = await timeOf(view, documents, seq);
-      return new SourceSnapshot(source, view, { storeId: this.storeId, seq, timeMs });
+      return new SourceSnapshot(
+        source,
+        view,
+        { storeId: this.storeId, seq, timeMs },
+        documents.catalog.schemaMarks ?? [],
+      );
     });
   }
 
@@ -329,8 +355,9 @@ class Store implements StateStore {
     const point = this.#documents.catalog.rollbackPoints.find((one) => one.id === id);
     if (point === undefined) throw new LlmspellError('NOT_FOUND', `There is no rollback point ${id}.`, { subject: id });
     const position = { storeId: this.storeId, seq: point.seq, timeMs: point.timeMs };
-    const origin = { description: id, rewind: { position }, ...(receipt && { receipt }) };
-    return await this.#swap(point.generation, origin, []);
+    const schema = { version: point.schemaVersion };
+    const origin = { description: id, rewind: { position }, schema, ...(receipt && { receipt }) };
+    return await this.#paused(() => this.#swap(point.generation, origin));
   }
 
   async getMeta(name: string): Promise<Bytes | undefined> {
@@ -364,25 +391,51 @@ class Store implements StateStore {
 
   async #activate(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration> {
     this.#assertWritable();
-    if (origin.rewind !== undefined) return await this.#swap(generation, origin, []);
-    // The changes are numbered from here on, so whatever is written meanwhile would make them wrong.
+    return await this.#paused(async () => {
+      if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
+      if (origin.rewind !== undefined) return await this.#swap(generation, origin);
+      try {
+        return await this.#activateChanged(generation, origin);
+      } catch (error) {
+        // Where this fails too, the next open does it.
+        await this.#backend.dropChanges(this.#documents.head.seq).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** The changes are numbered from the present one on: nobody else may write until the swap. */
+  async #activateChanged(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration> {
+    await this.flush();
     const { seq } = this.position();
-    const changes = await buildSegments(origin.changes ?? NO_CHANGES, seq + 1, this.#nowMs());
-    if (changes.length > 0) return await this.#swap(generation, { expectedSeq: seq, ...origin }, changes);
-    this.#assertUnchangedSince(origin.expectedSeq ?? seq);
+    const changes = origin.changes ?? NO_CHANGES;
+    const recorded = await recordChanges(this.#backend, changes, seq + 1, () => this.#nowMs());
+    const isOtherSchema = origin.schema !== undefined && origin.schema.version !== this.#schemaVersion;
+    if (recorded.last !== undefined || isOtherSchema) return await this.#swap(generation, origin, recorded);
     await this.#discard(generation);
     return { seq };
   }
 
+  /** Calls `work` while ordinary writes, and other swaps, wait. */
+  async #paused<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#pause !== undefined) await this.#pause;
+    const done = work();
+    this.#pause = done.catch(() => undefined).then(() => (this.#pause = undefined));
+    return await done;
+  }
+
   /** Makes `generation` the live one, in a commit of its own; everything accepted after it goes there. */
-  async #swap(generation: number, origin: GenerationOrigin, changes: readonly Segment[]): Promise<ActivatedGeneration> {
+  async #swap(
+    generation: number,
+    origin: GenerationOrigin,
+    changes: RecordedChanges = { last: undefined, earlierBytes: 0 },
+  ): Promise<ActivatedGeneration> {
     let result: ActivatedGeneration | undefined;
     await this.#changeCatalog((catalog, group) => {
       const isKept = catalog.rollbackPoints.some((point) => point.generation === generation);
       if (!isKept && !this.#building.has(generation))
         throw new LlmspellError('NOT_FOUND', 'What was to become the state is not there any more.');
       const from = this.position();
-      if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
       this.#recordSwap(group, origin, changes);
       const to = this.position();
       const swap = swapped(catalog, {
@@ -392,6 +445,7 @@ class Store implements StateStore {
         description: `before ${origin.description}`,
         keepOld: origin.keepOld ?? true,
         restoredFrom: restoredFrom(catalog, origin, to),
+        schemaVersion: origin.schema ? origin.schema.version : schemaVersionAt(catalog.schemaMarks ?? [], from.seq),
       });
       result = swap.result;
       const { receipt } = origin;
@@ -403,11 +457,12 @@ class Store implements StateStore {
     return result!;
   }
 
-  #recordSwap(group: Group, { description, rewind }: GenerationOrigin, changes: readonly Segment[]): void {
+  #recordSwap(group: Group, { description, rewind }: GenerationOrigin, { last, earlierBytes }: RecordedChanges): void {
     this.#timeMs = this.#nowMs();
     group.lastTimeMs = this.#timeMs;
-    group.segments = changes;
-    this.#seq = changes.at(-1)?.lastSeq ?? this.#seq;
+    if (last !== undefined) group.segments = [last];
+    group.recordedBytes = earlierBytes;
+    this.#seq = last?.lastSeq ?? this.#seq;
     if (rewind === undefined) return;
     const { storeId, seq, timeMs } = rewind.position;
     group.changes.rewind(this.#timeMs, { storeId, toSeq: seq, toTimeMs: timeMs, source: description });
@@ -533,6 +588,13 @@ class Store implements StateStore {
     const entry = unsealEntry(raw, sealed);
     const { startSeq } = this.#timeline;
     return entry.seq < startSeq ? { value: entry.value, seq: startSeq } : entry;
+  }
+
+  #assertFit(): void {
+    const version = this.#schemaVersion;
+    if (this.#assertSchema === undefined || this.#fitVersion === version) return;
+    this.#assertSchema(version);
+    this.#fitVersion = version;
   }
 
   /** Accepts all of them into one group: numbers them and makes them visible, without a pause between. */

@@ -1,4 +1,12 @@
-import { type Catalog, type Garbage, liveTimeline, type StoredRollbackPoint, type Timeline } from './catalog.js';
+import {
+  type Catalog,
+  type Garbage,
+  liveTimeline,
+  type StoredRollbackPoint,
+  type Timeline,
+  withMark,
+} from './catalog.js';
+import { schemaVersionAt } from './schema-version.js';
 import type { ActivatedGeneration } from './types.js';
 
 /** Rollback points: the newest so many, and none older. */
@@ -20,6 +28,8 @@ export interface Swap {
   description: string;
   keepOld: boolean;
   restoredFrom: Catalog['restoredFrom'];
+  /** Of the schema of what becomes the live one. */
+  schemaVersion: string | undefined;
 }
 
 /** The catalog after the swap, and what its caller is told. */
@@ -32,6 +42,8 @@ export function swapped(catalog: Catalog, swap: Swap): { catalog: Catalog; resul
     startSeq: to.seq,
     startTimeMs: to.timeMs,
   };
+  const marks = catalog.schemaMarks ?? [];
+  const oldVersion = schemaVersionAt(marks, from.seq);
   const point: StoredRollbackPoint = {
     id: `rollback-${from.seq}`,
     seq: from.seq,
@@ -39,11 +51,14 @@ export function swapped(catalog: Catalog, swap: Swap): { catalog: Catalog; resul
     createdAtMs: to.timeMs,
     description: swap.description,
     generation: old.generation,
+    ...(oldVersion !== undefined && { schemaVersion: oldVersion }),
   };
   const others = catalog.rollbackPoints.filter((kept) => kept.generation !== generation);
   const { restoredFrom: _, ...rest } = catalog;
+  const nextMarks = withMark(marks, to.seq, swap.schemaVersion);
   const next: Catalog = {
     ...rest,
+    ...(nextMarks.length > 0 && { schemaMarks: nextMarks }),
     ...(swap.restoredFrom === undefined ? {} : { restoredFrom: swap.restoredFrom }),
     timelines: [...catalog.timelines.slice(0, -1), { ...old, endSeq: from.seq }, timeline],
     rollbackPoints: swap.keepOld ? [point, ...others] : others,

@@ -68,6 +68,12 @@ export interface ListOptions {
   limit?: number;
 }
 
+/** From change `seq` on the state is of this version of its schema; without `version`, of none. */
+export interface SchemaMark {
+  seq: number;
+  version?: string;
+}
+
 /** A moment of one store. */
 export interface Position {
   storeId: string;
@@ -80,6 +86,8 @@ export interface Position {
  * Every method throws `STATE_DAMAGED`, naming scope and key, where a stored checksum does not fit.
  */
 export interface StateSnapshot extends Position {
+  /** The version of the schema that it is of; undefined where it has none. */
+  readonly schemaVersion: string | undefined;
   get(scope: Bytes, key: Bytes): Promise<Bytes | undefined>;
   list(scope: Bytes, options?: ListOptions): Promise<Bytes[]>;
   scopes(): Promise<Bytes[]>;
@@ -98,6 +106,8 @@ export interface LiveSnapshot extends StateSnapshot {
   readonly historyStartMs: number;
   /** Set where the state was restored whole from a backup: the changes since then are those above `seq`, made at or after `timeMs`. */
   readonly restoredFrom: { backupId: string; seq: number; timeMs: number } | undefined;
+  /** Which versions of its schema it has been of, ascending. */
+  readonly schemaMarks: readonly SchemaMark[];
   /** Every change above `seq`, ascending. Throws `HISTORY_UNREACHABLE` where `seq < historyStart`. */
   changesSince(seq: number): AsyncIterable<readonly HistoryRecord[]>;
 }
@@ -119,7 +129,8 @@ export interface GenerationWriter {
   /**
    * Makes it the state, in one atomic synced commit, and records it in history. Writes that were accepted before it are in the old
    * generation; those after it go to the new one. The old generation stays as a rollback point.
-   * With `expectedSeq`, throws `RESTORE_FAILED` and changes nothing where the state changed since.
+   * With `expectedSeq`, throws `RESTORE_FAILED` and changes nothing where the state changed since. With `changes`, the writes of others wait
+   * while they are read and recorded; so what reads them may bring the generation up to date first.
    */
   activate(origin: GenerationOrigin): Promise<ActivatedGeneration>;
   /** Throws it away. Idempotent; after `activate` it does nothing. */
@@ -143,6 +154,8 @@ export interface GenerationOrigin {
   rewind?: { position: Position; backupId?: string };
   /** Otherwise: the changes that lead from the old generation to the new one, recorded one by one. */
   changes?: AsyncIterable<readonly Change[]>;
+  /** The version of the schema that the generation is of (undefined: of none). Without it that of the state stays. */
+  schema?: { version: string | undefined };
   /** Whether the old generation stays as a rollback point. Default true. */
   keepOld?: boolean;
   expectedSeq?: number;
@@ -210,6 +223,8 @@ export interface StateStore {
   readonly durability: Durability;
   /** Where the latest accepted change stands. */
   position(): Position;
+  /** The version of the schema that the state is of; undefined where it has none. */
+  schemaVersion(): Promise<string | undefined>;
 
   get(scope: Bytes, key: Bytes): Promise<StoredValue | undefined>;
   has(scope: Bytes, key: Bytes): Promise<boolean>;
@@ -289,5 +304,10 @@ export interface StoreOptions {
    */
   history?: { enabled: boolean; maxAgeSeconds: number; maxBytes: number };
   readOnly?: boolean;
+  /**
+   * Called before ordinary writes where the version of the schema is another one than at the last call; what it throws is thrown, and nothing
+   * written. Restores and migrations are not asked about: they are the way out.
+   */
+  assertSchema?: (version: string | undefined) => void;
   clock?: Clock;
 }

@@ -20,6 +20,8 @@ export class Group {
   /** What a change of the catalog writes: its operations, and segments that come before that of `changes`. */
   readonly operations: BackendOperation[] = [];
   segments: readonly Segment[] = [];
+  /** Of segments that are in the backend already, before `segments`. */
+  recordedBytes = 0;
   /** By their names: of several with one name the last counts. */
   readonly receipts = new Map<string, Bytes>();
   lastTimeMs = 0;

@@ -162,6 +162,21 @@ const PROMISES: Record<string, (backend: StateBackend) => Promise<void>> = {
     assert.deepEqual(plain(await backend.get(utf8('k'))), [1]);
   },
 
+  'dropping removes the segments that end above a number, and nothing else': async (backend) => {
+    const segments = [segment(1, 10), segment(11, 20), segment(21, 30)];
+    await backend.commit({ operations: [put(utf8('k'), 1)], segments }, { sync: false });
+    await backend.dropChanges(30);
+    assert.equal((await segmentsOf(backend)).length, 3);
+    await backend.dropChanges(10);
+    assert.deepEqual((await segmentsOf(backend)).map(bounds), [[1, 10]]);
+    assert.deepEqual(plain(await backend.get(utf8('k'))), [1]);
+    await backend.commit({ operations: [], segments: [segment(11, 11)] }, { sync: false });
+    assert.deepEqual((await segmentsOf(backend)).map(bounds), [
+      [1, 10],
+      [11, 11],
+    ]);
+  },
+
   'clearing a range leaves everything outside it': async (backend) => {
     await putAll(
       backend,

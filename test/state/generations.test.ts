@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { LlmspellError } from '../../src/errors.js';
+import { createLevelBackend } from '../../src/state/backends/level.js';
 import { encodeKey } from '../../src/state/key.js';
 import type { Change, StateStore } from '../../src/state/types.js';
 import { utf8 } from '../../src/util/bytes.js';
-import { changesOf, describeChanges, dump, dumpLive, openers, put, read } from './stores.js';
+import { changesOf, describeChanges, dump, dumpLive, openers, openForTest, put, read } from './stores.js';
+import { temporaryDirectory } from './temporary.js';
 
 const entry = (key: string, value: string | null, scope = 's') => ({
   key: encodeKey(utf8(scope), utf8(key)),
@@ -146,16 +149,96 @@ describe.each(Object.keys(openers))('generations on %s', (kind) => {
     await expect(
       generation.activate({ description: 'x', rewind: { position: elsewhere }, expectedSeq: seq }),
     ).rejects.toMatchObject(refused);
-    async function* slow(): AsyncIterable<Change[]> {
-      yield [change('a', '3')];
-      await put(store, 'b', '1');
+    async function* failing(): AsyncIterable<Change[]> {
+      yield Array.from({ length: 20 }, (_, i) => change(`${i}`, 'x'.repeat(500_000)));
+      throw new Error('no more');
     }
-    await expect(generation.activate({ description: 'x', changes: slow() })).rejects.toMatchObject(refused);
-    expect(await dumpLive(store)).toEqual(['s/a=2', 's/b=1']);
+    await expect(generation.activate({ description: 'x', changes: failing() })).rejects.toThrow('no more');
+    expect(await dumpLive(store)).toEqual(['s/a=2']);
     await put(store, 'c', '1');
     expect(await generation.activate({ description: 'x', changes: pagesOf([change('z', '1')]) })).toMatchObject({
-      seq: 5,
+      seq: 4,
     });
+  });
+
+  // A guest's changes are read before the holder records them: there a write in between is a conflict.
+  test.skipIf(kind === 'a holder of it')('writes of others wait while the changes of a swap are recorded, and come after it', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    const generation = await store.newGeneration();
+    await generation.write([entry('a', '2')]);
+    let waiting: Promise<unknown> = Promise.resolve();
+    async function* changes(): AsyncIterable<Change[]> {
+      waiting = put(store, 'b', 'mine');
+      yield [change('a', '2')];
+      const snapshot = await store.snapshot();
+      expect([snapshot.seq, await dump(snapshot)]).toEqual([1, ['s/a=1']]);
+      expect(describeChanges(await changesOf(snapshot))).toEqual(['1 a=1']);
+      await snapshot.close();
+    }
+    await generation.activate({ description: 'migration', changes: changes() });
+    await waiting;
+    expect(await dumpLive(store)).toEqual(['s/a=2', 's/b=mine']);
+    expect(store.position().seq).toBe(3);
+  });
+
+  test('the changes of a swap may be more than fit into memory: each is in history, in order', async () => {
+    const store = await open();
+    const keys = Array.from({ length: 24 }, (_, i) => `${i + 10}`);
+    for (const key of keys) await put(store, key, 'old');
+    const generation = await store.newGeneration();
+    const value = 'x'.repeat(500_000);
+    await generation.write(keys.map((key) => entry(key, value)));
+    const pages = keys.map((key) => [change(key, value)]);
+    const activated = await generation.activate({ description: 'migration', changes: pagesOf(...pages) });
+    expect(activated.seq).toBe(48);
+    const snapshot = await store.snapshot();
+    const records = await changesOf(snapshot, 24);
+    expect(records.map(({ seq }) => seq)).toEqual(keys.map((_, i) => 25 + i));
+    await snapshot.close();
+    expect(await dump(await store.at(24))).toEqual(keys.map((key) => `s/${key}=old`));
+    expect((await dump(await store.at(48)))[23]).toBe(`s/33=${value}`);
+  });
+
+  test('a version of the schema comes with a generation, and goes and comes with undoing it', async () => {
+    const store = await open();
+    await put(store, 'a', '1');
+    const first = await store.newGeneration();
+    await first.write([entry('a', '1')]);
+    // Nothing changes but the version: that is a swap too.
+    await first.activate({ description: 'migration', schema: { version: '1.0.0' } });
+    await put(store, 'a', '2');
+    const second = await store.newGeneration();
+    await second.write([entry('a', '3')]);
+    const { rollbackId } = await second.activate({
+      description: 'migration',
+      changes: pagesOf([change('a', '3')]),
+      schema: { version: '2.0.0' },
+    });
+    expect([await store.schemaVersion(), store.position().seq]).toEqual(['2.0.0', 3]);
+    await store.rollback(rollbackId!);
+    expect([await store.schemaVersion(), await dumpLive(store)]).toEqual(['1.0.0', ['s/a=2']]);
+    const versions = [0, 1, 3, 4].map(async (seq) => (await store.at(seq)).schemaVersion);
+    expect(await Promise.all(versions)).toEqual([undefined, '1.0.0', '2.0.0', '1.0.0']);
+  });
+
+  test('where the version of the schema is not fit, ordinary writes are refused and a restore is not', async () => {
+    const refuse = (version: string | undefined) => {
+      if (version === '2.0.0') throw new LlmspellError('SCHEMA_NEWER', 'Too new.');
+    };
+    const store = await open({ assertSchema: refuse });
+    await put(store, 'a', '1');
+    const generation = await store.newGeneration();
+    const { rollbackId } = await generation.activate({
+      description: 'migration',
+      changes: pagesOf([change('a', null)]),
+      schema: { version: '2.0.0' },
+    });
+    await expect(put(store, 'a', '2')).rejects.toMatchObject({ code: 'SCHEMA_NEWER' });
+    expect(await dumpLive(store)).toEqual([]);
+    await store.rollback(rollbackId!);
+    await put(store, 'a', '2');
+    expect(await dumpLive(store)).toEqual(['s/a=2']);
   });
 
   test('undoing a restore brings everything back, and can itself be undone', async () => {
@@ -220,4 +303,23 @@ describe.each(Object.keys(openers))('generations on %s', (kind) => {
     await expect(store.newGeneration()).rejects.toMatchObject({ code: 'STATE_READONLY' });
     await expect(store.rollback('rollback-1')).rejects.toMatchObject({ code: 'STATE_READONLY' });
   });
+});
+
+test('what a swap that was killed has recorded is gone at the next open', async () => {
+  const directory = await temporaryDirectory();
+  const open = (backend = createLevelBackend({ directory })) => openForTest(backend);
+  const backend = createLevelBackend({ directory });
+  const killed = await open(backend);
+  await put(killed, 'a', '1');
+  await killed.flush();
+  await backend.commit(
+    { operations: [], segments: [{ firstSeq: 2, lastSeq: 9, bytes: utf8('half') }] },
+    { sync: true },
+  );
+  await killed.close();
+  const store = await open();
+  await put(store, 'a', '2');
+  const snapshot = await store.snapshot();
+  expect(describeChanges(await changesOf(snapshot))).toEqual(['1 a=1', '2 a=2']);
+  await snapshot.close();
 });

@@ -408,6 +408,10 @@ class LevelBackend extends LevelView implements StateBackend {
     return freed;
   }
 
+  async dropChanges(seq: number): Promise<void> {
+    await this.#delete({ ...segmentsAbove(seq), keysOnly: true }, () => undefined);
+  }
+
   async clearRange(bounds: KeyBounds): Promise<void> {
     await this.#delete({ ...toLevelBounds(bounds), keysOnly: true }, () => undefined);
   }

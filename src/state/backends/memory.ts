@@ -111,10 +111,18 @@ class MemoryBackend extends MemoryView implements StateBackend {
   }
 
   async trimChanges(seq: number): Promise<number> {
-    const trimmed: Segment[] = [];
-    this.segments.scan({ lte: seqKey(seq) }, (_, segment) => trimmed.push(segment) > 0);
-    for (const { lastSeq } of trimmed) this.segments.delete(seqKey(lastSeq));
-    return trimmed.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return this.#removeSegments({ lte: seqKey(seq) });
+  }
+
+  async dropChanges(seq: number): Promise<void> {
+    this.#removeSegments({ gt: seqKey(seq) });
+  }
+
+  #removeSegments(range: StringRange): number {
+    const removed: Segment[] = [];
+    this.segments.scan(range, (_, segment) => removed.push(segment) > 0);
+    for (const { lastSeq } of removed) this.segments.delete(seqKey(lastSeq));
+    return removed.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   async clearRange(range: KeyBounds): Promise<void> {
