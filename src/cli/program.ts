@@ -3,6 +3,7 @@ import { declareBackup } from './declare/backup.js';
 import { declareCompletion } from './declare/completion.js';
 import { declareConfig } from './declare/config.js';
 import { declareEditors } from './declare/editors.js';
+import { declareMigrate } from './declare/migrate.js';
 import { declareScripts, declareTests } from './declare/scripts.js';
 import { declareState } from './declare/state.js';
 import { type Invocation, usageError } from './define.js';
@@ -25,6 +26,7 @@ export function createProgram(invocation: Invocation): Command {
   declareTests(program, invocation);
   declareState(program, invocation);
   declareBackup(program, invocation);
+  declareMigrate(program, invocation);
   declareConfig(program, invocation);
   declareEditors(program, invocation);
   declareCompletion(program, invocation);

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, relative } from 'node:path';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { textOf } from '../util/bytes.js';
-import { type Checked, checkConfig, type KeyPath, type Problem } from './check.js';
+import { type Checked, checkConfig, type Problem } from './check.js';
 import { findConfig, type Search } from './find.js';
 import { type Origin, originsOf } from './origins.js';
 import type { KeyPositions } from './positions.js';
+import { positionsOf, tellProblems, tellSyntax } from './problems.js';
 import type { Config } from './schema.js';
 
 export interface LoadOptions extends Search {
@@ -60,8 +61,7 @@ export async function inspectConfig(options: LoadOptions): Promise<Inspection> {
     table = parse(toml);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const problem = `${shownFile}:${error.line}:${error.column}: ${syntaxMessage(error.message)}`;
-    return { ...withoutFile(options), file, problems: [problem] };
+    return { ...withoutFile(options), file, problems: [tellSyntax(error, shownFile)] };
   }
   const checked = checkConfig(table, { env: options.env, fileDirectory: dirname(file), ...found });
   return {
@@ -82,41 +82,13 @@ async function report(checked: Checked, toml: string, shownFile: string, { stric
   const problems = [...checked.problems, ...(strict ? checked.unknown : [])];
   const notices = [...(strict ? [] : checked.unknown), ...checked.notices];
   const positions = problems.length + notices.length > 0 ? await positionsOf(toml) : new Map<string, KeyPositions>();
-  const tell = (list: Problem[]) =>
-    inFileOrder(list, positions).map((problem) => sentence(problem, positions, shownFile));
+  const tell = (list: Problem[]) => tellProblems(list, positions, shownFile);
   return {
     problems: tell(problems),
     notices: tell(notices),
     origins: async () =>
       originsOf(checked.config, { file: shownFile, variables: checked.variables, positions: await positionsOf(toml) }),
   };
-}
-
-async function positionsOf(toml: string): Promise<Map<string, KeyPositions>> {
-  const { keyPositions } = await import('./positions.js');
-  try {
-    return keyPositions(toml);
-  } catch {
-    // Two parsers may differ about a rarity; then a message goes without its line.
-    return new Map();
-  }
-}
-
-function inFileOrder(problems: Problem[], positions: Map<string, KeyPositions>): Problem[] {
-  const lineOf = ({ path }: Problem) => positionIn(positions, path)?.key.line ?? 0;
-  return problems.toSorted((a, b) => lineOf(a) - lineOf(b));
-}
-
-function sentence({ path, message, at }: Problem, positions: Map<string, KeyPositions>, shownFile: string): string {
-  const position = positionIn(positions, path)?.[at];
-  const place = position ? `${shownFile}:${position.line}:${position.column}` : shownFile;
-  return `${place}: ${path.join('.')}: ${message}`;
-}
-
-/** Of the key itself, or, for a key that the file does not hold, of the nearest section around it. */
-function positionIn(positions: Map<string, KeyPositions>, path: KeyPath): KeyPositions | undefined {
-  if (path.length === 0) return undefined;
-  return positions.get(path.join('.')) ?? positionIn(positions, path.slice(0, -1));
 }
 
 function readToml(file: string, cwd: string): string {
@@ -143,6 +115,3 @@ export function displayPath(file: string, cwd: string): string {
   const shown = relative(cwd, file);
   return shown === '' || shown.startsWith('..') || isAbsolute(shown) ? file : shown;
 }
-
-/** The parser's own first line, without its preamble and the excerpt of the file. */
-const syntaxMessage = (message: string): string => message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');

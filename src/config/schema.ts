@@ -83,7 +83,10 @@ const STATE_PERSISTENCE = section('The state that scripts see as `State`.', {
   flush_interval_ms: integer(50, { min: 1, max: 3_600_000 }, 'Milliseconds (durability "interval").'),
   max_state_size_bytes: integer(10_000_000, { min: 1, max: 64 * 1024 ** 2 }, 'Bytes one value may take, encoded.'),
   max_value_depth: integer(200, { min: 1, max: 1000 }, 'How deep the tables in one value may be nested.'),
-  migration_enabled: boolean(false, 'Whether scripts have the migration functions.'),
+  migration_enabled: boolean(
+    false,
+    'Whether the schemas count: scripts have the migration functions, and a state newer than the schemas is not written to.',
+  ),
   schema_dir: path('./schemas', 'Directory of the schemas that migrations go by.'),
   backup_on_migration: boolean(true, 'Whether a backup is made before a migration.'),
   backup_enabled: boolean(true, 'Whether scripts have the backup functions (they also need the backup section).'),

@@ -160,18 +160,21 @@ const restoreTable = (result: RestoreResult) => ({
 });
 
 /** A failure of the operation itself is an answer to the script, not an error; a wrong call stays an error. */
-async function operation(run: () => Promise<Record<string, unknown>>): Promise<Record<string, unknown>> {
+export async function operation(
+  run: () => Promise<Record<string, unknown>>,
+  more: (error: unknown) => Record<string, unknown> = () => ({}),
+): Promise<Record<string, unknown>> {
   try {
     return { success: true, ...(await run()) };
   } catch (cause) {
     const error = toLlmspellError(cause);
     if (error.code === 'ABORTED') throw error;
     const sentence = sentenceOf(error);
-    return { success: false, error: sentence, errors: [sentence] };
+    return { success: false, error: sentence, errors: [sentence], ...more(cause) };
   }
 }
 
-const watching = ({ emit, signal }: NamedCallContext) => ({
+export const watching = ({ emit, signal }: NamedCallContext) => ({
   signal,
   onProgress: (progress: Progress) =>
     emit({

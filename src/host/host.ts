@@ -3,6 +3,7 @@ import type { OperationOptions } from '../backup/types.js';
 import type { ScriptFailure } from '../channel/start.js';
 import type { Config } from '../config/schema.js';
 import { LlmspellError, toLlmspellError } from '../errors.js';
+import type { Migrator } from '../migration/migrator.js';
 import type { RecoveryOrchestrator } from '../recovery/orchestrator.js';
 import type { RescueOptions, RescueResult } from '../recovery/rescue.js';
 import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
@@ -11,6 +12,7 @@ import { throwIfAborted } from '../util/abort.js';
 import { Lazy } from '../util/lazy.js';
 import { backupCalls } from './calls.js';
 import { machineSettings, type Overrides } from './machine-settings.js';
+import { migrationCalls } from './migration-calls.js';
 import type { ScriptHost, ScriptResult, ScriptRun } from './script-host.js';
 import { StateAccess } from './state-access.js';
 import type { NamedCall } from './state-service.js';
@@ -58,6 +60,7 @@ export class Host implements HostParts {
   readonly #backups: Lazy<BackupManager>;
   readonly #archives: Lazy<BackupManager>;
   readonly #recovery: Lazy<RecoveryOrchestrator>;
+  readonly #migration: Lazy<Migrator>;
   readonly #scripts: Lazy<ScriptHost>;
   #openFailure: LlmspellError | undefined;
   #closed = false;
@@ -67,13 +70,18 @@ export class Host implements HostParts {
     this.config = config;
     const { enabled, backup, backup_enabled: backupEnabled } = config.runtime.state_persistence;
     this.hasBackups = enabled && backupEnabled && backup !== undefined;
-    this.#calls = this.hasBackups ? backupCalls(this) : {};
+    const { migration_enabled: migrationEnabled } = config.runtime.state_persistence;
+    this.#calls = {
+      ...(this.hasBackups ? backupCalls(this) : {}),
+      ...(enabled && migrationEnabled ? migrationCalls(() => this.migration()) : {}),
+    };
     this.state = new StateAccess(() => this.store());
     this.#env = env;
     this.#store = new Lazy(() => this.#openStore(options));
     this.#backups = new Lazy(async () => this.#openBackups(await this.store()));
     this.#archives = new Lazy(() => this.#openBackups());
     this.#recovery = new Lazy(() => this.#openRecovery());
+    this.#migration = new Lazy(() => this.#openMigration());
     this.#scripts = new Lazy(() => this.#openScripts(warm));
   }
 
@@ -99,6 +107,12 @@ export class Host implements HostParts {
   async recovery(): Promise<RecoveryOrchestrator> {
     this.#assertOpen();
     return await this.#recovery.get();
+  }
+
+  /** Migrations of the state between versions of its schema. Throws `MIGRATION_DISABLED`, and as `store`. */
+  async migration(): Promise<Migrator> {
+    this.#assertOpen();
+    return await this.#migration.get();
   }
 
   /**
@@ -182,6 +196,15 @@ export class Host implements HostParts {
   async #openRecovery(): Promise<RecoveryOrchestrator> {
     const { RecoveryOrchestrator } = await import('../recovery/orchestrator.js');
     return new RecoveryOrchestrator({ store: await this.store(), backups: await this.backups() });
+  }
+
+  async #openMigration(): Promise<Migrator> {
+    const { openMigration } = await import('./open-migration.js');
+    return openMigration(this.config, {
+      store: await this.store(),
+      machine: this.#machine({}),
+      backups: async () => (this.hasBackups ? await this.backups() : undefined),
+    });
   }
 
   /** To Lua a state that cannot be opened is an error like any other; whoever ran the script is told what it was. */

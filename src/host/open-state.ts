@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import { LlmspellError } from '../errors.js';
 import type { StateBackend } from '../state/backend.js';
 import type { StateStore, StoreOptions } from '../state/types.js';
+import { schemaGuard } from './schema-guard.js';
 
 export interface OpenStateOptions {
   readOnly: boolean;
@@ -20,7 +21,7 @@ const MEMORY_HISTORY_BYTES = 64 << 20;
 export async function openState(config: Config, options: OpenStateOptions): Promise<StateStore> {
   const settings = config.runtime.state_persistence;
   if (!settings.enabled) throw new LlmspellError('STATE_DISABLED', 'This configuration has no state.');
-  const storeOptions = storeOptionsOf(config);
+  const storeOptions = await storeOptionsOf(config);
   if (settings.backend_type === 'memory') {
     const { createMemoryBackend } = await import('../state/backends/memory.js');
     return await open(createMemoryBackend(), { ...storeOptions, readOnly: options.readOnly });
@@ -38,7 +39,7 @@ export async function openState(config: Config, options: OpenStateOptions): Prom
   });
 }
 
-function storeOptionsOf(config: Config): StoreOptions {
+async function storeOptionsOf(config: Config): Promise<StoreOptions> {
   const settings = config.runtime.state_persistence;
   const { history } = settings;
   // In memory the kept changes take what scripts need.
@@ -49,6 +50,7 @@ function storeOptionsOf(config: Config): StoreOptions {
     flushIntervalMs: settings.flush_interval_ms,
     maxValueBytes: settings.max_state_size_bytes,
     history: { enabled: history.enabled, maxAgeSeconds: history.max_age, maxBytes },
+    ...(settings.migration_enabled && { assertSchema: await schemaGuard(settings.schema_dir) }),
   };
 }
 

@@ -9,8 +9,7 @@ import { monotonicMs } from '../util/clock.js';
 import type { SessionOptions } from './console-service.js';
 import type { OutputSink } from './output-pump.js';
 import { processOutput } from './output-pump.js';
-import { ScriptThread } from './script-thread.js';
-import type { StateService } from './state-service.js';
+import { ScriptThread, type SessionSource } from './script-thread.js';
 import type { TestOptions } from './test-service.js';
 
 export interface ScriptHostOptions {
@@ -20,7 +19,7 @@ export interface ScriptHostOptions {
   /** How many run at once; further ones wait their turn. */
   maxConcurrentScripts: number;
   /** Answers `State`; needed where `machine.state` is set. */
-  service?: StateService;
+  service?: SessionSource;
   /** Keeps one started machine ready for the next run. Costs memory and a thread. Default false. */
   warm?: boolean;
 }

@@ -2,20 +2,34 @@ import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { createOutputMemory } from '../channel/output.js';
 import { PROTOCOL_VERSION } from '../channel/protocol.js';
-import { Responder } from '../channel/responder.js';
+import { type Handlers, Responder } from '../channel/responder.js';
 import { createRingMemory } from '../channel/ring.js';
 import type { MachineSettings, RunReport, RunRequest, WorkerStart } from '../channel/start.js';
 import { LlmspellError, toLlmspellError, toPlainError } from '../errors.js';
 import type { ConsoleService, SessionOptions } from './console-service.js';
 import { OutputPump, type OutputSink, processOutput } from './output-pump.js';
 import type { ProcessService } from './process-service.js';
-import type { StateService, StateSession } from './state-service.js';
 import { systemHandlers } from './system-service.js';
 import { type TestOptions, testHandlers } from './test-service.js';
 import { takeWorker } from './worker-thread.js';
 
 /** Node's timers fire at once where they are to wait longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Answers what one script asks of whatever stands behind its `State`. */
+export interface Session {
+  readonly handlers: Handlers;
+  /** The script has ended. Throws what went wrong after it could be told. */
+  close(): Promise<void>;
+}
+
+export interface SessionSource {
+  /**
+   * @param ring what the script writes into
+   * @param signal gives what is aborted when the script has ended
+   */
+  session(ring: SharedArrayBuffer, signal: () => AbortSignal): Session;
+}
 
 export interface RunOptions {
   output: OutputSink;
@@ -37,14 +51,14 @@ export class ScriptThread {
   readonly #output = createOutputMemory();
   readonly #ring = createRingMemory();
   readonly #settings: MachineSettings;
-  readonly #service: StateService | undefined;
+  readonly #service: SessionSource | undefined;
   readonly #ended: Promise<RunReport>;
   #end!: (report: RunReport) => void;
   /** The script came to its own end: nothing more will come from it. */
   #finished = false;
   #running: Promise<RunReport> | undefined;
 
-  constructor(settings: MachineSettings, service?: StateService) {
+  constructor(settings: MachineSettings, service?: SessionSource) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#settings = settings;
@@ -164,7 +178,7 @@ export class ScriptThread {
 }
 
 /** A write that failed and that the script was not told of is how the script ended, where nothing else went wrong. */
-async function closed(session: StateSession | undefined, report: RunReport): Promise<RunReport> {
+async function closed(session: Session | undefined, report: RunReport): Promise<RunReport> {
   try {
     await session?.close();
     return report;

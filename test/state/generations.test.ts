@@ -162,25 +162,28 @@ describe.each(Object.keys(openers))('generations on %s', (kind) => {
   });
 
   // A guest's changes are read before the holder records them: there a write in between is a conflict.
-  test.skipIf(kind === 'a holder of it')('writes of others wait while the changes of a swap are recorded, and come after it', async () => {
-    const store = await open();
-    await put(store, 'a', '1');
-    const generation = await store.newGeneration();
-    await generation.write([entry('a', '2')]);
-    let waiting: Promise<unknown> = Promise.resolve();
-    async function* changes(): AsyncIterable<Change[]> {
-      waiting = put(store, 'b', 'mine');
-      yield [change('a', '2')];
-      const snapshot = await store.snapshot();
-      expect([snapshot.seq, await dump(snapshot)]).toEqual([1, ['s/a=1']]);
-      expect(describeChanges(await changesOf(snapshot))).toEqual(['1 a=1']);
-      await snapshot.close();
-    }
-    await generation.activate({ description: 'migration', changes: changes() });
-    await waiting;
-    expect(await dumpLive(store)).toEqual(['s/a=2', 's/b=mine']);
-    expect(store.position().seq).toBe(3);
-  });
+  test.skipIf(kind === 'a holder of it')(
+    'writes of others wait while the changes of a swap are recorded, and come after it',
+    async () => {
+      const store = await open();
+      await put(store, 'a', '1');
+      const generation = await store.newGeneration();
+      await generation.write([entry('a', '2')]);
+      let waiting: Promise<unknown> = Promise.resolve();
+      async function* changes(): AsyncIterable<Change[]> {
+        waiting = put(store, 'b', 'mine');
+        yield [change('a', '2')];
+        const snapshot = await store.snapshot();
+        expect([snapshot.seq, await dump(snapshot)]).toEqual([1, ['s/a=1']]);
+        expect(describeChanges(await changesOf(snapshot))).toEqual(['1 a=1']);
+        await snapshot.close();
+      }
+      await generation.activate({ description: 'migration', changes: changes() });
+      await waiting;
+      expect(await dumpLive(store)).toEqual(['s/a=2', 's/b=mine']);
+      expect(store.position().seq).toBe(3);
+    },
+  );
 
   test('the changes of a swap may be more than fit into memory: each is in history, in order', async () => {
     const store = await open();

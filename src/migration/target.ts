@@ -1,0 +1,13 @@
+import { globMatcher } from './pattern.js';
+import type { Target } from './types.js';
+
+export const targetOf = (scope: string, key: string): Target => ({
+  scope,
+  key,
+  matchesScope: globMatcher(scope),
+  matchesKey: globMatcher(key),
+});
+
+/** Names as `latin1Of` gives them. */
+export const isTarget = ({ matchesScope, matchesKey }: Target, scope: string, key: string): boolean =>
+  matchesScope(scope) && matchesKey(key);
