@@ -18,7 +18,7 @@ export interface LuaMigrationOptions {
 const CALL = 'migration_step';
 /** What the driver adds around a value: nesting, and the other entries of a batch. */
 const DRIVER_DEPTH = 4;
-const MOST_BATCH_BYTES = 1 << 30;
+const BATCH_BYTES = 64 << 20;
 
 /**
  * What runs in the machine. It asks for work with one call, which also takes the results of the work before. First it gets the files and answers
@@ -102,7 +102,11 @@ export class LuaMigration implements LuaSteps {
   private constructor(files: readonly LuaFile[], { machine, timeoutSeconds, signal }: LuaMigrationOptions) {
     this.#files = files;
     const { limits } = machine;
-    const own = { ...limits, maxValueBytes: MOST_BATCH_BYTES, maxValueDepth: limits.maxValueDepth + DRIVER_DEPTH };
+    const own = {
+      ...limits,
+      maxValueBytes: limits.maxValueBytes + BATCH_BYTES,
+      maxValueDepth: limits.maxValueDepth + DRIVER_DEPTH,
+    };
     const thread = new ScriptThread(
       { ...machine, limits: own, state: true, calls: [CALL] },
       { session: () => this.#session() },

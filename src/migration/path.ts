@@ -39,8 +39,6 @@ function printSegment(segment: Segment): string {
   return /^[^."\\*\d][^."\\*]*$/.test(segment) ? segment : `"${segment.replace(/["\\]/g, '\\$&')}"`;
 }
 
-export const hasEvery = (path: Path): boolean => path.includes(EVERY);
-
 /** What lies under one key; null where there is nothing. */
 export function child(tree: Tree, segment: Segment): Tree {
   if (Array.isArray(tree)) return typeof segment === 'number' ? (tree[segment - 1] ?? null) : null;

@@ -7,7 +7,3 @@ export const targetOf = (scope: string, key: string): Target => ({
   matchesScope: globMatcher(scope),
   matchesKey: globMatcher(key),
 });
-
-/** Names as `latin1Of` gives them. */
-export const isTarget = ({ matchesScope, matchesKey }: Target, scope: string, key: string): boolean =>
-  matchesScope(scope) && matchesKey(key);

@@ -30,8 +30,11 @@ function checkValue(value: Tree, rule: FieldRule): string[] {
   const problems: string[] = [];
   if (rule.range && !isInside(value instanceof Float ? value.value : value, rule.range))
     problems.push(`${shown} is not ${boundsText(rule.range)}`);
-  if (rule.length && !isInside(lengthOf(value), rule.length))
-    problems.push(`its length ${lengthOf(value) ?? 'cannot be told and'} is not ${boundsText(rule.length)}`);
+  const length = lengthOf(value);
+  if (rule.length && !isInside(length, rule.length))
+    problems.push(
+      length === undefined ? `${shown} has no length` : `its length ${length} is not ${boundsText(rule.length)}`,
+    );
   if (rule.pattern && !(typeof value === 'string' && rule.pattern.test(value)))
     problems.push(`${shown} does not match ${rule.pattern.source}`);
   if (rule.oneOf && !rule.oneOf.some((one) => sameTree(one, value)))
@@ -53,8 +56,10 @@ const isInside = (value: unknown, { min, max }: Bounds): boolean =>
   (min === undefined || value >= min) &&
   (max === undefined || value <= max);
 
+/** As `#` has it: a table whose keys are not 1…n has none that counts. */
 function lengthOf(value: Tree): number | undefined {
   if (typeof value === 'string') return Buffer.byteLength(value);
+  if (value instanceof Table) return 0;
   return value instanceof Uint8Array || Array.isArray(value) ? value.length : undefined;
 }
 
