@@ -392,6 +392,8 @@ class Store implements StateStore {
   async #activate(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration> {
     this.#assertWritable();
     return await this.#paused(async () => {
+      // Those who were let in before the pause.
+      await this.#turn;
       if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
       if (origin.rewind !== undefined) return await this.#swap(generation, origin);
       try {
