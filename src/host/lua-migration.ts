@@ -145,7 +145,7 @@ export class LuaMigration implements LuaSteps {
       open: () => false,
       call: async ([, args]) => encodeTree(await this.#called(decodeTree(args as Bytes) as Tree[])),
     };
-    return { handlers, close: async () => undefined };
+    return { handlers, settled: () => undefined, close: async () => undefined };
   }
 
   async #called([what, given = null]: Tree[]): Promise<Tree> {

@@ -19,6 +19,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Answers what one script asks of whatever stands behind its `State`. */
 export interface Session {
   readonly handlers: Handlers;
+  /** Resolves when what the script has written is taken; undefined where it is. */
+  settled(): Promise<void> | undefined;
+  /** Lets the script go on with the state that `replace` puts in the place of this one; only where it runs tests. */
+  renew?(replace: () => Promise<void>): Promise<void>;
   /** The script has ended. Throws what went wrong after it could be told. */
   close(): Promise<void>;
 }

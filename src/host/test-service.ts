@@ -1,7 +1,7 @@
 import type { Answering } from '../channel/protocol.js';
 import type { Handlers } from '../channel/responder.js';
 import type { TestEvent, TestPort } from '../channel/tests.js';
-import type { StateSession } from './state-service.js';
+import type { Session } from './script-thread.js';
 
 export interface TestOptions {
   /** A Lua pattern: only tests whose full name (those of the blocks around it and its own, with blanks between) matches. Default: all. */
@@ -13,10 +13,10 @@ export interface TestOptions {
 }
 
 /** Answers a machine that runs tests. */
-export function testHandlers(options: TestOptions, session: StateSession | undefined): Handlers {
+export function testHandlers(options: TestOptions, session: Session | undefined): Handlers {
   const port: Answering<TestPort> = {
     testEvent: (event) => options.onEvent(event),
-    freshState: () => session?.renew(() => options.freshState()),
+    freshState: () => session?.renew?.(() => options.freshState()),
   };
   return {
     testEvent: ([event]) => port.testEvent(event as TestEvent),

@@ -86,7 +86,7 @@ describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => 
     const down = await migrator.migrate('1.0.0');
     expect(down).toMatchObject({ status: 'completed', entriesMigrated: 2, warnings: [] });
     expect(await contentOf(store)).toEqual({ ...OLD, ...OTHER });
-    expect(store.schemaVersion).toBe('1.0.0');
+    expect(await store.schemaVersion()).toBe('1.0.0');
     await store.close();
   });
 
@@ -102,9 +102,9 @@ describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => 
     expect(await contentOf(await store.at(beforeSeq))).toEqual({ ...OLD, ...OTHER });
     const recovery = new RecoveryOrchestrator({ store, backups });
     await recovery.restore({ backupId: rollbackId! });
-    expect([store.schemaVersion, await contentOf(store)]).toEqual([undefined, { ...OLD, ...OTHER }]);
+    expect([await store.schemaVersion(), await contentOf(store)]).toEqual([undefined, { ...OLD, ...OTHER }]);
     const again = await recovery.restore({ backupId: backup.id });
-    expect([store.schemaVersion, await contentOf(store)]).toEqual(['2.0.0', { ...NEW, ...OTHER }]);
+    expect([await store.schemaVersion(), await contentOf(store)]).toEqual(['2.0.0', { ...NEW, ...OTHER }]);
     expect(again.warnings).toEqual(['The restored state is of schema version 2.0.0 (the present one was of none).']);
     await store.close();
   });
@@ -121,7 +121,7 @@ describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => 
     expect(restored).toMatchObject({ schemaVersion: '1.1.0' });
     expect(restored.warnings[0]).toContain('is of schema version 1.1.0 (the present one was of 2.0.0)');
     expect(restored.warnings[0]).toContain('`llmspell migrate run 2.0.0`');
-    expect(store.schemaVersion).toBe('1.1.0');
+    expect(await store.schemaVersion()).toBe('1.1.0');
     await migrator.migrate('2.0.0');
     expect(await contentOf(store)).toEqual({ ...NEW, ...OTHER });
     await store.close();
@@ -153,7 +153,7 @@ describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => 
       ['user:3', 'age', '"old" does not convert to integer'],
     ]);
     expect(await contentOf(store)).toEqual(before);
-    expect(store.schemaVersion).toBeUndefined();
+    expect(await store.schemaVersion()).toBeUndefined();
     await put(store, 'user:5', 'profile', null);
     await put(store, 'user:3', 'profile', null);
     const dry = await migrator.migrate('1.1.0', { dryRun: true });
@@ -214,11 +214,11 @@ describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => 
     };
     const aborted = migrator.migrate('2.0.0', { signal: controller.signal, onProgress });
     await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' });
-    expect([await contentOf(store), store.schemaVersion]).toEqual([before, undefined]);
+    expect([await contentOf(store), await store.schemaVersion()]).toEqual([before, undefined]);
     expect(seen).toContain('migrate migrate');
     await put(store, 'user:1', 'other', 'goes on');
     await migrator.migrate();
-    expect(store.schemaVersion).toBe('2.0.0');
+    expect(await store.schemaVersion()).toBe('2.0.0');
     await store.close();
   });
 });
