@@ -145,7 +145,8 @@ export class RemoteGeneration implements GenerationWriter {
   async #sendChanges(changes: GenerationOrigin['changes']): Promise<void> {
     // They are counted from here on.
     await this.#ask('generation.changes', this.#handle, []);
-    for await (const page of changes ?? []) await this.#ask('generation.changes', this.#handle, flatChanges(page));
+    for await (const page of changes ?? [])
+      if (page.length > 0) await this.#ask('generation.changes', this.#handle, flatChanges(page));
   }
 
   async discard(): Promise<void> {
