@@ -66,10 +66,6 @@ function withoutImportMeta(text, name) {
     .replaceAll('import.meta.url', here);
 }
 
-/** As ASCII, which is read and kept at one byte a character. */
-const ascii = (text) =>
-  text.replaceAll(/[\u0080-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
-
 /** A script that does what scripts do, run in a directory of its own. */
 function keepCode() {
   for (const name of readdirSync(into)) if (name.endsWith('.code')) rmSync(new URL(name, into));
@@ -83,6 +79,6 @@ function keepCode() {
   rmSync(cwd, { recursive: true });
 }
 
-writeFileSync(new URL('command.cjs', into), ascii(join('cli/main.js')));
-writeFileSync(new URL('worker.cjs', into), ascii(join('worker/entry.js')));
+writeFileSync(new URL('command.cjs', into), join('cli/main.js'));
+writeFileSync(new URL('worker.cjs', into), join('worker/entry.js'));
 keepCode();
