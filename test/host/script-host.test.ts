@@ -136,6 +136,27 @@ describe('several scripts', () => {
     await narrow.close();
   });
 
+  test('never more at once than the limit says', async () => {
+    const narrow = scriptHost({ maxConcurrentScripts: 2 });
+    let running = 0;
+    let most = 0;
+    const output = (_: number, bytes: Uint8Array) => {
+      for (const [word] of Buffer.from(bytes)
+        .toString()
+        .matchAll(/on|off/g)) {
+        running += word === 'on' ? 1 : -1;
+        most = Math.max(most, running);
+      }
+    };
+    const source =
+      'io.stderr:write("on") local t = os.clock() repeat until os.clock() > t + 0.05 io.stderr:write("off")';
+    await Promise.all(Array.from({ length: 6 }, () => narrow.run({ source, output })));
+    expect(running).toBe(0);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(2);
+    await narrow.close();
+  });
+
   test('one that waits can be stopped, and closing stops all', async () => {
     const narrow = scriptHost({ maxConcurrentScripts: 1 });
     const control = new AbortController();
