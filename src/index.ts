@@ -23,14 +23,18 @@ export type {
   StorageUsage,
   ValidationResult,
 } from './backup/types.js';
+export type { Completions, LineInput } from './channel/console.js';
+export type { TestEvent, TestOutcome } from './channel/tests.js';
 export type { Config } from './config/schema.js';
 export { type ErrorCode, LlmspellError } from './errors.js';
+export type { LineTerminal, SessionOptions } from './host/console-service.js';
 export { Host, type HostOptions, type RunOptions } from './host/host.js';
 export type { Overrides } from './host/machine-settings.js';
 export { type OpenOptions, openHost } from './host/open-host.js';
 export type { OutputSink } from './host/output-pump.js';
 export type { ScriptResult } from './host/script-host.js';
 export type { HistoryEntry, ListRange, Name, StateAccess } from './host/state-access.js';
+export type { TestOptions } from './host/test-service.js';
 export type { RecoveryOrchestrator } from './recovery/orchestrator.js';
 export type { RescuedArchive, RescueOptions, RescueResult } from './recovery/rescue.js';
 export type {
