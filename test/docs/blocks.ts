@@ -27,6 +27,8 @@ const lineAt = (document: string, index: number): number => document.slice(0, in
 
 /** What differs from run to run, in the order in which it is looked for; an id at most 16 digits long stands for itself. */
 const VOLATILE: readonly [RegExp, string][] = [
+  // How long a test took is told only where it was long.
+  [/ \(\d+\.\d+ s\)$/gm, ''],
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?/g, '<time>'],
   [/\b[0-9a-f]{64}\b/g, '<sha256>'],
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{8,16}\b/g, '<id>'],
