@@ -84,7 +84,9 @@ async function intoFile(path: string, store: StateStore): Promise<void> {
 }
 
 function rescueText(result: RescueResult, entries: readonly Entry[], into: string | undefined, style: Style): string {
-  const lines = entries.map(
+  // What is saved is there to be looked at.
+  const shown = into === undefined ? entries : [];
+  const lines = shown.map(
     ({ scope, key, sizeBytes }) => `${printable(scope)} ${printable(key)}  ${byteCount(sizeBytes)}`,
   );
   const verdict = result.isComplete ? style.green('nothing is damaged') : style.red('DAMAGED');
