@@ -167,6 +167,7 @@ export class Host implements HostParts {
 
   /** Closes the state and its backups; what is used of them next is opened anew. Of a state in memory nothing stays. */
   async renew(): Promise<void> {
+    await this.#migration.taken();
     await this.#recovery.taken();
     for (const manager of [this.#backups, this.#archives]) await (await manager.taken())?.repository.close();
     await (await this.#store.taken())?.close();

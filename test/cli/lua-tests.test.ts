@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +70,15 @@ test('each test has a state and backups of its own; nothing is left behind, and 
   expect(await left()).toEqual(before);
   expect(await cli.ok('state', 'list')).toBe('real\n');
   expect(await cli.ok('backup', 'list', '--json')).toContain('[]');
+});
+
+test('migrations too are of the state that there is', async () => {
+  await file('llmspell.toml', '[runtime.state_persistence]\nmigration_enabled = true\nschema_dir = "schemas"');
+  await mkdir(join(cli.cwd, 'schemas'));
+  const asks = (name: string) =>
+    `it("${name}", function() State.set("a", "b", 1) assert.is_table(State.get_migration_status()) end)`;
+  await file('a_test.lua', `${asks('one')} ${asks('two')}`);
+  expect(statuses(await tests())).toEqual({ one: 'passed', two: 'passed' });
 });
 
 describe('describe, it and hooks', () => {
@@ -325,13 +334,4 @@ ok 4 - b_test.lua: more
   test('another format is refused', async () => {
     expect((await cli.run(['test', '--format', 'tpa'])).stderr).toContain("'tpa' is invalid");
   });
-});
-
-test('the example of docs/testing.md prints what it says', async () => {
-  const text = await readFile(new URL('../../docs/testing.md', import.meta.url), 'utf8');
-  const [, source] = /```lua\n([\s\S]*?)```/.exec(text)!;
-  const [, said] = /```\n\$ llmspell test\n([\s\S]*?)```/.exec(text)!;
-  await file('shop_test.lua', source!);
-  const { stdout } = await cli.call('test');
-  expect(stdout.replace(/ \(\d+\.\d\d s\)$/gm, '').replace(/in .* s\.$/m, 'in 0.21 s.')).toBe(said);
 });
