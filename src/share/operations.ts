@@ -59,16 +59,11 @@ export function operationsOn(store: StateStore, { writer, receipt }: Asker): Ope
     scopes: () => store.scopes(),
     writeIf: (reads, changes) => store.writeIf(reads, changes, writer, receipt?.<Written>(itself)),
     increment: (scope, key, by) => incrementIn(store, { scope, key, by }, writer, (sum) => receipt?.(() => sum)),
-    clear: async (scope) => {
-      if (receipt === undefined) return await store.clear(scope);
-      const changes = (await store.list(scope)).map((key) => ({ scope, key, value: null }));
-      return (await store.writeIf(
-        [],
-        changes,
-        undefined,
-        receipt<Written>(({ effective }) => effective),
-      ))!.effective;
-    },
+    clear: (scope) =>
+      store.clear(
+        scope,
+        receipt?.<Written>(({ effective }) => effective),
+      ),
     flush: () => store.flush(),
     seqAtTime: (timeMs) => store.seqAtTime(timeMs),
     schemaVersion: () => store.schemaVersion(),

@@ -248,7 +248,7 @@ class Store implements StateStore {
     return await this.#accepted(group, before, writer);
   }
 
-  async clear(scope: Bytes): Promise<number> {
+  async clear(scope: Bytes, receipt?: Receipt<Written>): Promise<number> {
     this.#assertWritable();
     // What others set while the keys are listed is in the groups since then, committed or not.
     const since = [this.#queue.open];
@@ -256,8 +256,8 @@ class Store implements StateStore {
     try {
       const keys = await this.list(scope);
       for (const group of since) keys.push(...group.keysOf(scopePrefix(scope)));
-      const { effective } = await this.write(keys.map((key) => ({ scope, key, value: null })));
-      return effective;
+      const deletes = keys.map((key) => ({ scope, key, value: null }));
+      return (await this.writeIf([], deletes, undefined, receipt))!.effective;
     } finally {
       this.#newGroups.delete(since);
     }

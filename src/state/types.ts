@@ -253,7 +253,7 @@ export interface StateStore {
   /** Adds `by`, an encoded number, to a number (0 where there is none), as Lua adds; the sum, encoded. Throws `VALUE_INVALID`. */
   increment(scope: Bytes, key: Bytes, by: Bytes, writer?: unknown): Promise<Bytes>;
   /** Removes every key of a scope, all together, those set while it is under way included; resolves with their number. */
-  clear(scope: Bytes): Promise<number>;
+  clear(scope: Bytes, receipt?: Receipt<{ seq: number; effective: number }>): Promise<number>;
   /** Resolves when everything accepted before the call is on disk. */
   flush(): Promise<void>;
 
