@@ -170,6 +170,7 @@ export const restoreDocument = (result: RestoreResult) => ({
   rollback_id: result.rollbackId ?? null,
   chain: result.chain,
   restored_to: result.restoredToMs / 1000,
+  schema_version: result.schemaVersion ?? null,
   duration_ms: result.durationMs,
   warnings: result.warnings,
 });

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Workspace, workspace } from './cli.js';
@@ -17,7 +17,15 @@ with one key that begins with \`$\` (\`{"$int": "9223372036854775807"}\`, \`{"$f
 type Shape = string | { [key: string]: Shape } | [Shape];
 
 /** Null in some runs and text in others. */
-const NULLABLE = new Set(['parent_id', 'damage', 'rollback_id', 'schema_version', 'into']);
+const NULLABLE = new Set([
+  'parent_id',
+  'damage',
+  'rollback_id',
+  'schema_version',
+  'into',
+  'from_version',
+  'error_message',
+]);
 
 /** What the runs below do not come to. */
 const RARE: Record<string, string> = {
@@ -121,6 +129,20 @@ async function documents(cli: Workspace): Promise<Map<string, unknown[]>> {
   await run('state check');
   await run('state repair');
   await run('state clear', '--yes');
+  await mkdir(join(cli.cwd, 'schemas'));
+  await writeFile(join(cli.cwd, 'schemas/1.0.0.toml'), '[[entries]]\nfields."." = { type = "integer" }');
+  const step = '[[steps]]\nconvert = { field = ".", from = "integer", to = "string" }';
+  await writeFile(join(cli.cwd, 'schemas/2.0.0.toml'), step);
+  await writeFile(
+    join(cli.cwd, 'llmspell.toml'),
+    '[runtime.state_persistence]\nmigration_enabled = true\n[runtime.state_persistence.backup]\nmax_backups = 5',
+  );
+  await run('state set', 'global', 'a', '1');
+  await run('migrate status');
+  await run('migrate versions');
+  await run('migrate run', '--dry-run', '--quiet');
+  await run('migrate run', '--yes', '--quiet');
+  await run('migrate validate');
   await run('config show');
   await run('config check');
   await run('types');

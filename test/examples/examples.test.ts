@@ -19,15 +19,21 @@ const withoutChance = (text: string) =>
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'llmspell-example-'));
-  await cp(join(root, 'config'), join(directory, 'config'), { recursive: true });
+  for (const name of ['config', 'lua-examples']) await cp(join(root, name), join(directory, name), { recursive: true });
 });
 afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+const CONFIGS: Readonly<Record<string, string>> = {
+  'retention_policy.lua': 'config/retention.toml',
+  'schema_migration.lua': 'config/migration-enabled.toml',
+  'state_migration.lua': 'config/migration-enabled.toml',
+};
+
 /** As a person runs it, but away from the repository. */
 async function run(script: string): Promise<string> {
-  const config = script === 'retention_policy.lua' ? 'config/retention.toml' : 'config/backup-enabled.toml';
+  const config = CONFIGS[script] ?? 'config/backup-enabled.toml';
   const args = [join(root, 'bin/llmspell.js'), 'run', '--config', config];
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,

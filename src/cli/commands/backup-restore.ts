@@ -22,6 +22,7 @@ export interface RestoreFlags {
   skipVerify?: boolean;
   preserveUntracked?: boolean;
   yes?: boolean;
+  migrate?: boolean;
 }
 
 /** Takes the state back to a backup or to a moment, or makes a new state of it elsewhere. */
@@ -38,7 +39,33 @@ export async function restore(context: Context, [id]: string[], flags: RestoreFl
   });
 }
 
+/** Restores, and with `--migrate` takes what was restored to the version that the state is of now. */
 async function restoreLive(context: Context, host: Host, target: RecoveryTarget, flags: RestoreFlags) {
+  const wanted = flags.migrate ? await versionToKeep(host, flags) : undefined;
+  const restored = await restoreOnly(context, host, target, flags);
+  if (wanted === undefined || restored.schemaVersion === wanted) return restored;
+  const migrator = await host.migration();
+  const { warnings } = await withProgress(context, (watching) => migrator.migrate(wanted, watching));
+  return {
+    ...restored,
+    schemaVersion: wanted,
+    warnings: [...warnings, `It was migrated to schema version ${wanted}.`],
+  };
+}
+
+async function versionToKeep(
+  host: Host,
+  { scope, dryRun, preserveUntracked }: RestoreFlags,
+): Promise<string | undefined> {
+  if (scope || dryRun || preserveUntracked)
+    throw new LlmspellError('USAGE', '--migrate goes with a restore of the whole state, and not with --dry-run.', {
+      hint: 'Restore the whole state, or leave --migrate out.',
+    });
+  const { currentVersion, isAssumed } = await (await host.migration()).status();
+  return isAssumed ? undefined : currentVersion;
+}
+
+async function restoreOnly(context: Context, host: Host, target: RecoveryTarget, flags: RestoreFlags) {
   if (!flags.dryRun) await confirm(context, question(target, flags.scope), flags.yes);
   const recovery = await host.recovery();
   return await withProgress(context, (watching) => recovery.restore(target, { ...restoreOptions(flags), ...watching }));

@@ -129,6 +129,7 @@ function declareRestoring(backup: Command, invocation: Invocation): void {
     .option('--scope <scope>', 'only this scope (may be repeated)', repeated)
     .option('--no-backup', 'do not keep the present state as a rollback point')
     .option('--skip-verify', 'do not read the whole chain first')
+    .option('--migrate', 'then migrate the state to the schema version that it is of now')
     .option('--preserve-untracked', 'keep entries that the backup does not have')
     .option('-y, --yes', 'do not ask');
   act(restore, invocation, async () => (await import('../commands/backup-restore.js')).restore);
