@@ -56,6 +56,7 @@ function union(a: Shape, b: Shape): Shape {
   if (a === 'null') return b;
   if (typeof a === 'string' && typeof b === 'string')
     return [...new Set([...a.split(' | '), ...b.split(' | ')])].sort().reverse().join(' | ');
+  if (Array.isArray(a) && Array.isArray(b)) return [union(a[0], b[0])];
   if (typeof a === 'string' || typeof b === 'string' || Array.isArray(a) || Array.isArray(b)) return a;
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   const optional = (key: string) => (key in a && key in b ? key : `${key.replace(/\?$/, '')}?`);
