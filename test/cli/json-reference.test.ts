@@ -18,6 +18,8 @@ type Shape = string | { [key: string]: Shape } | [Shape];
 
 /** Null in some runs and text in others. */
 const NULLABLE = new Set([
+  'unreachable',
+
   'parent_id',
   'damage',
   'rollback_id',

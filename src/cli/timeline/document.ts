@@ -22,7 +22,10 @@ export const timelineDocument = (timeline: Timeline) => ({
 
 export type TimelineDocument = ReturnType<typeof timelineDocument>;
 
-function wayDocument(way: RestoreWay) {
-  if (way.from === 'backups') return { from: way.from, chain: way.chain, size_bytes: way.sizeBytes };
-  return way.from === 'history' ? { from: way.from } : { from: way.from, reason: way.reason };
-}
+/** Every way has every field, so that programs need not tell them apart before they read. */
+const wayDocument = (way: RestoreWay) => ({
+  from: way.from,
+  chain: way.from === 'backups' ? way.chain : [],
+  size_bytes: way.from === 'backups' ? way.sizeBytes : 0,
+  unreachable: way.from === 'nowhere' ? way.reason : null,
+});

@@ -57,7 +57,7 @@ function shares(counts) {
 
 function way(restore, timeMs) {
   for (const row of document.querySelectorAll('tr.rests')) row.classList.remove('rests');
-  if (restore.from === 'nowhere') return say('p', restore.reason, 'dim');
+  if (restore.from === 'nowhere') return say('p', restore.unreachable, 'dim');
   if (restore.from === 'history') say('p', 'It would be taken from the history of the state itself.');
   else {
     say('p', 'It would read ' + restore.chain.length + (restore.chain.length === 1 ? ' backup' : ' backups') + ', ' + size(restore.size_bytes) + ': ' + restore.chain.join(' → '));

@@ -298,8 +298,9 @@ class LevelBackend extends LevelView implements StateBackend {
     const database = this.#open;
     this.#open = undefined;
     this.#batches = undefined;
-    if (database !== undefined) await this.guard(() => database.close());
+    // Before the lock is given up: whoever waits for it writes its own name there.
     if (isClean) await writeHolder(this.directory, { closedAtCommit: this.#commits });
+    if (database !== undefined) await this.guard(() => database.close());
     if (this.#registered !== undefined) openDirectories.delete(this.#registered);
     this.#registered = undefined;
     this.#isClosing = false;
