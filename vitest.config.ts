@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Every core: much of what the tests do is waiting for processes.
+    maxWorkers: '100%',
   },
 });
