@@ -37,6 +37,7 @@ function parentOf(child: BackupRecord, records: Records, chain: Chain): BackupRe
 function linkProblem(child: BackupRecord, parent: BackupRecord | undefined, seen: readonly BackupRecord[]) {
   const { id, sha256, fromSeq } = child.parent!;
   if (!parent) return `${id}, which ${child.id} rests on, is not there.`;
+  if (parent === child) return `${id} rests on itself.`;
   if (seen.includes(parent)) return `${id} rests on itself, by way of ${child.id}.`;
   // An unreadable parent has its own problem; of a readable one the digest tells whether it is the one that was meant.
   if (parent.damage !== undefined) return undefined;

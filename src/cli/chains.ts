@@ -11,16 +11,32 @@ export interface ChainLine {
  * The rail of a chain leads to its newest backup; what branches off is drawn below the backup it rests on.
  */
 export function drawChains(records: readonly BackupRecord[]): ChainLine[] {
-  const ids = new Set(records.map(({ id }) => id));
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const circles = circlesIn(records, byId);
   const children = new Map<string | undefined, BackupRecord[]>();
   for (const record of records) {
-    const parent = record.parentId !== undefined && ids.has(record.parentId) ? record.parentId : undefined;
+    const parent = circles.has(record) ? undefined : byId.get(record.parentId ?? '')?.id;
     children.set(parent, [...(children.get(parent) ?? []), record]);
   }
   const childrenOf = (record: BackupRecord) => children.get(record.id) ?? [];
   const newest = newestBelow(records, childrenOf);
   const roots = children.get(undefined) ?? [];
   return roots.flatMap((root) => [{ record: root, rails: '' }, ...below(root, '', childrenOf, newest)]);
+}
+
+/** Backups that rest on themselves, which only those do that lie under each other's names: nothing else that is drawn leads to them. */
+function circlesIn(records: readonly BackupRecord[], byId: ReadonlyMap<string, BackupRecord>): Set<BackupRecord> {
+  const settled = new Set<BackupRecord>();
+  const circles = new Set<BackupRecord>();
+  for (const record of records) {
+    const path = new Set<BackupRecord>();
+    let at: BackupRecord | undefined = record;
+    for (; at && !settled.has(at) && !path.has(at); at = byId.get(at.parentId ?? '')) path.add(at);
+    const way = [...path];
+    if (at && path.has(at)) for (const member of way.slice(way.indexOf(at))) circles.add(member);
+    for (const member of way) settled.add(member);
+  }
+  return circles;
 }
 
 type Children = (record: BackupRecord) => readonly BackupRecord[];

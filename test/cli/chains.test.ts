@@ -28,6 +28,11 @@ test('a backup whose parent is not there begins a rail of its own', () => {
   expect(draw('b<gone', 'c<b')).toEqual(['b', '└─ c']);
 });
 
+test('a backup that seems to rest on itself is drawn all the same, and what rests on it', () => {
+  expect(draw('a', 'b<b', 'c<b')).toEqual(['a', 'b', '└─ c']);
+  expect(draw('a', 'b<c', 'c<b', 'd<a', 'e<c')).toEqual(['a', '└─ d', 'b', 'c', '└─ e']);
+});
+
 test('a chain of thousands is drawn', () => {
   const ids = Array.from({ length: 5000 }, (_, i) => (i === 0 ? '0' : `${i}<${i - 1}`));
   expect(draw(...ids)).toHaveLength(5000);
