@@ -80,3 +80,9 @@ export class Rewriter {
     }
   }
 }
+
+/** With it goes that it was pinned. */
+export async function removeArchive({ repository, catalog }: Archives, id: string): Promise<void> {
+  await repository.delete(id);
+  await catalog.setPinned(id, false);
+}

@@ -1,26 +1,23 @@
 import { LlmspellError } from '../errors.js';
-import type { LiveSnapshot, StateStore } from '../state/types.js';
-import { throwIfAborted } from '../util/abort.js';
+import type { StateStore } from '../state/types.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { mapInOrder } from '../util/in-order.js';
 import { lostIn, scopesOf } from './archive-chunks.js';
 import { openArchive } from './archive-reader.js';
 import { type Rescued, rescueArchive } from './archive-rescue.js';
-import type { Archives } from './archives.js';
+import { type Archives, removeArchive } from './archives.js';
 import { Catalog } from './catalog.js';
 import { type Chain, chainOf, childrenOf, recordsById, sizeOf, soundChainOf } from './chain.js';
 import { ChainState, type Until } from './chain-state.js';
+import { cleanUp } from './cleanup.js';
 import { compact } from './compact.js';
 import { type ComparableState, comparable, diffStates } from './compare.js';
+import { createBackup } from './create.js';
 import { exportBackup } from './export.js';
 import { findRecord } from './find.js';
 import { importFile } from './import.js';
-import { type Written, writeOnTop } from './incremental.js';
 import { abortable, reporter } from './operation.js';
 import { rekey } from './rekey.js';
-import { newBackupId } from './repository.js';
-import { decideRetention } from './retention.js';
-import { writeFull } from './snapshot.js';
 import type {
   ArchiveOptions,
   ArchiveReader,
@@ -95,7 +92,7 @@ export class BackupManager {
     const store = this.#store;
     if (!store) throw new LlmspellError('STATE_DISABLED', 'There is no state to back up.');
     return await abortable('The backup', options.signal, () =>
-      this.repository.exclusive(() => this.#create(store, options), options.signal),
+      this.repository.exclusive(() => createBackup(this.#archives, store, options), options.signal),
     );
   }
 
@@ -149,7 +146,7 @@ export class BackupManager {
         const message = `Backup ${record.id} cannot be deleted: it is pinned.`;
         throw new LlmspellError('BACKUP_PINNED', message, { subject: record.id });
       }
-      await this.#remove(record.id);
+      await removeArchive(this.#archives, record.id);
       return record;
     });
   }
@@ -159,8 +156,8 @@ export class BackupManager {
     const { dryRun = false, signal } = options;
     return await abortable('The cleanup', signal, async () =>
       dryRun
-        ? await this.#cleanup(true, signal)
-        : await this.repository.exclusive(() => this.#cleanup(false, signal), signal),
+        ? await cleanUp(this.#archives, true, signal)
+        : await this.repository.exclusive(() => cleanUp(this.#archives, false, signal), signal),
     );
   }
 
@@ -324,96 +321,11 @@ export class BackupManager {
     return comparable(await this.#store.snapshot());
   }
 
-  async #create(store: StateStore, options: CreateOptions): Promise<CreateResult> {
-    const startMs = this.#clock.nowMs();
-    const snapshot = await store.snapshot();
-    let written: Written;
-    try {
-      written = await this.#write(snapshot, startMs, options);
-    } finally {
-      await snapshot.close();
-    }
-    const { info, warnings } = written;
-    await this.#catalog.records();
-    this.#catalog.markVerified(info.id);
-    await this.#catalog.save();
-    if (options.pin) await this.#catalog.setPinned(info.id, true);
-    if (!store.readOnly) await store.releaseHistory(info.position.seq);
-    const retention = await this.#retain(warnings);
-    const pinned = options.pin ?? false;
-    const backup = { ...info, isIncremental: !!info.parent, parentId: info.parent?.id, pinned };
-    return { backup, durationMs: this.#clock.nowMs() - startMs, warnings, ...(retention && { retention }) };
-  }
-
-  /** @param startMs when the snapshot was asked for: changes made later may not be in it. */
-  async #write(snapshot: LiveSnapshot, startMs: number, options: CreateOptions): Promise<Written> {
-    const records = await this.#catalog.records();
-    const newestMs = records.at(-1)?.createdAtMs ?? 0;
-    const start = {
-      id: newBackupId(),
-      // Backups of one repository are ordered by it, also where the clock was set back.
-      createdAtMs: Math.max(startMs, snapshot.timeMs, newestMs + 1),
-      description: options.description ?? '',
-      tags: options.tags ?? [],
-      compression: this.#options.compression,
-    };
-    const report = reporter('backup', options);
-    const archive = await this.#archiveOptions(options);
-    const writing = { repository: this.repository, snapshot, start, archive, report };
-    if (!options.incremental) return { info: await writeFull(writing), warnings: [] };
-    return await writeOnTop(writing, records, this.#options, (id) => this.#isSound(id));
-  }
-
   /** An archive that was touched since it was last found sound is read again; without its key as far as that goes. */
   async #isSound(id: string): Promise<boolean> {
     if (this.#catalog.isVerified(id)) return true;
     const key = await this.#key().catch(() => undefined);
     return await this.#validator(key ? { key } : {}, {}, 0).isSound(id);
-  }
-
-  /** The backup is made: that cleaning up failed is worth a warning, not an error. */
-  async #retain(warnings: string[]): Promise<CleanupResult | undefined> {
-    const { maxBackups, maxAgeSeconds } = this.#options.retention;
-    if (maxBackups === 0 && maxAgeSeconds === 0) return undefined;
-    try {
-      return await this.#cleanup(false);
-    } catch (error) {
-      warnings.push(`Old backups could not be removed: ${error instanceof Error ? error.message : error}`);
-      return undefined;
-    }
-  }
-
-  async #cleanup(dryRun: boolean, signal?: AbortSignal): Promise<CleanupResult> {
-    const records = await this.#catalog.records();
-    const decisions = await this.#decide(records);
-    const removed = records.filter((record) => decisions.some(({ id, keep }) => id === record.id && !keep));
-    // Newest first: a process killed half-way leaves no backup without what it rests on.
-    for (const { id } of dryRun ? [] : removed.toReversed()) {
-      throwIfAborted(signal);
-      await this.#remove(id);
-    }
-    return {
-      dryRun,
-      decisions,
-      deletedCount: removed.length,
-      retainedCount: records.length - removed.length,
-      spaceFreedBytes: sizeOf(removed),
-    };
-  }
-
-  /**
-   * Before anything goes, the newest full backup is known to be sound: one that is not is marked as damaged and the next older one
-   * takes its place in the decision.
-   */
-  async #decide(records: readonly BackupRecord[]) {
-    const judged = [...records];
-    for (;;) {
-      const decisions = decideRetention(judged, this.#options.retention, this.#clock.nowMs());
-      const full = judged.findLastIndex((record) => !record.isIncremental && record.damage === undefined);
-      const newest = judged[full];
-      if (!newest || decisions.every(({ keep }) => keep) || (await this.#isSound(newest.id))) return decisions;
-      judged[full] = { ...newest, damage: 'Its bytes are not what they were when it was made.' };
-    }
   }
 
   async #validateEach(
@@ -451,11 +363,6 @@ export class BackupManager {
       await this.#catalog.setPinned(id, pinned);
       return await this.find(id);
     });
-  }
-
-  async #remove(id: string): Promise<void> {
-    await this.repository.delete(id);
-    await this.#catalog.setPinned(id, false);
   }
 
   async #key(): Promise<EncryptionKey | undefined> {

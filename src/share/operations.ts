@@ -10,13 +10,9 @@ import type {
   RollbackPoint,
   StateStore,
   StoredValue,
+  Written,
 } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
-
-export interface Written {
-  seq: number;
-  effective: number;
-}
 
 /** What can be asked of a state with one request, whoever holds it. As the methods of `StateStore`, but for the writer. */
 export interface Operations {

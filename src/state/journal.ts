@@ -8,19 +8,22 @@ import type { RecordedChanges } from './generation.js';
 import { scopePrefix } from './key.js';
 import { concat } from './layout.js';
 import { assertName, assertStorable } from './names.js';
-import type { Change, ChangeBatch, Durability, GenerationOrigin, Position, Receipt, StoredValue } from './types.js';
+import type {
+  Change,
+  ChangeBatch,
+  Durability,
+  GenerationOrigin,
+  Position,
+  Receipt,
+  StoredValue,
+  Written,
+} from './types.js';
 import { Group, WriteQueue } from './write-queue.js';
 
 /** Names of this length are not too long, whatever their bytes. */
 const SHORT_NAME_BYTES = 32 << 10;
 
 const NO_BYTES: Bytes = new Uint8Array(0);
-
-/** What was accepted: the number of the last change, and how many had an effect. */
-export interface Written {
-  seq: number;
-  effective: number;
-}
 
 /** Reads what a raw key holds now, accepted or committed. */
 export type Lookup = (raw: Bytes) => StoredValue | undefined;

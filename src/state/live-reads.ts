@@ -27,8 +27,8 @@ export class LiveReads {
     return this.#turn;
   }
 
+  /** Of any backend; {@link lookup} is quicker where it can be had. */
   async get(raw: Bytes): Promise<StoredValue | undefined> {
-    if (this.isSync) return this.lookup(raw);
     return await this.#journal.pendingOr(raw, () => this.#fetch(raw));
   }
 

@@ -8,7 +8,7 @@ import { commitGroup } from './commit.js';
 import { listKeys, listScopes } from './entries.js';
 import { Housekeeping } from './housekeeping.js';
 import { incrementIn } from './increment.js';
-import { Journal, type Written } from './journal.js';
+import { Journal } from './journal.js';
 import { encodeKey, scopePrefix } from './key.js';
 import { putMeta, unseal, userKey } from './layout.js';
 import { LiveReads } from './live-reads.js';
@@ -35,6 +35,7 @@ import type {
   StateStore,
   StoredValue,
   StoreOptions,
+  Written,
 } from './types.js';
 import type { Group } from './write-queue.js';
 
@@ -134,7 +135,8 @@ class Store implements StateStore {
 
   async get(scope: Bytes, key: Bytes): Promise<StoredValue | undefined> {
     this.#assertOpen();
-    return await this.#reads.get(rawKey(scope, key));
+    const raw = rawKey(scope, key);
+    return this.#reads.isSync ? this.#reads.lookup(raw) : await this.#reads.get(raw);
   }
 
   async has(scope: Bytes, key: Bytes): Promise<boolean> {

@@ -178,6 +178,12 @@ export interface RollbackPoint {
   description: string;
 }
 
+/** What a write did: the number of the last change accepted, and how many changes had an effect. */
+export interface Written {
+  seq: number;
+  effective: number;
+}
+
 /** What was read of a key for a conditional commit; `seq` 0: it was not there. */
 export interface ReadCheck {
   scope: Bytes;
@@ -237,9 +243,9 @@ export interface StateStore {
    * Throws `KEY_INVALID`, `VALUE_TOO_LARGE`, `STATE_READONLY`, `STATE_FULL`, `STATE_CLOSED`.
    * `writer` is who writes, for those who {@link watch}.
    */
-  write(changes: readonly Change[], writer?: unknown): Promise<{ seq: number; effective: number }>;
+  write(changes: readonly Change[], writer?: unknown): Promise<Written>;
   /** As `write`, but of a batch that ends at a change that is refused those before it are written. */
-  writeBatch(batch: ChangeBatch, writer?: unknown): Promise<{ seq: number; effective: number }>;
+  writeBatch(batch: ChangeBatch, writer?: unknown): Promise<Written>;
   /**
    * As `write`, if nothing of `reads` has changed since it was read; `undefined`, and no effect, where something has. With a
    * `receipt`, which is written where there was an effect, it resolves not before the changes survive the end of this process.
@@ -248,12 +254,12 @@ export interface StateStore {
     reads: readonly ReadCheck[],
     changes: readonly Change[],
     writer?: unknown,
-    receipt?: Receipt<{ seq: number; effective: number }>,
-  ): Promise<{ seq: number; effective: number } | undefined>;
+    receipt?: Receipt<Written>,
+  ): Promise<Written | undefined>;
   /** Adds `by`, an encoded number, to a number (0 where there is none), as Lua adds; the sum, encoded. Throws `VALUE_INVALID`. */
   increment(scope: Bytes, key: Bytes, by: Bytes, writer?: unknown): Promise<Bytes>;
   /** Removes every key of a scope, all together, those set while it is under way included; resolves with their number. */
-  clear(scope: Bytes, receipt?: Receipt<{ seq: number; effective: number }>): Promise<number>;
+  clear(scope: Bytes, receipt?: Receipt<Written>): Promise<number>;
   /** Resolves when everything accepted before the call is on disk. */
   flush(): Promise<void>;
 
