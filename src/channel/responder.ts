@@ -21,7 +21,7 @@ export class Responder {
     this.#port = port;
     this.#bell = bell;
     this.#handlers = handlers;
-    port.on('message', (request: Request) => void this.#answer(request));
+    port.on('message', (request: Request) => this.#answer(request));
   }
 
   /** Hears and answers nothing any more. */
@@ -29,16 +29,19 @@ export class Responder {
     this.#port.close();
   }
 
-  async #answer({ id, operation, args }: Request): Promise<void> {
+  #answer({ id, operation, args }: Request): void {
     const reply = id === undefined ? () => undefined : (body: object) => this.#post({ id, ...body } as Reply);
+    const fail = (error: unknown) => reply({ error: toPlainError(error) });
     try {
       const handler = this.#handlers[operation];
       if (handler === undefined) throw new LlmspellError('INTERNAL', `The host has no operation "${operation}".`);
       const context = { emit: (event: Bytes) => reply({ event }) };
       const result = handler(args, context);
-      reply({ value: result instanceof Promise ? await result : result });
+      // What is known at once is told at once: each step of a promise is a part of what a round trip takes.
+      if (result instanceof Promise) result.then((value: unknown) => reply({ value })).catch(fail);
+      else reply({ value: result });
     } catch (error) {
-      reply({ error: toPlainError(error) });
+      fail(error);
     }
   }
 

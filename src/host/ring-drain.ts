@@ -37,8 +37,15 @@ export class RingDrain {
     this.#ring.nextEpoch();
   }
 
-  /** Resolves when everything put before the call is in the store. Throws, once, the failure of a write since the last call. */
-  async drained(): Promise<void> {
+  /**
+   * Resolves when everything put before the call is in the store; undefined where it is. Throws, once, the failure of a write since the last
+   * call.
+   */
+  drained(): Promise<void> | undefined {
+    return this.#failure === undefined && this.settled() === undefined ? undefined : this.#drained();
+  }
+
+  async #drained(): Promise<void> {
     await this.#takeAll();
     const failure = this.#failure;
     this.#failure = undefined;

@@ -76,11 +76,19 @@ export class StateSession {
   }
 
   #whenOpen(answer: Handler): Handler {
-    return async (args, context) => {
-      if (this.#opened === undefined) this.#open(await this.#options.store());
-      await this.#drain.drained();
-      return await answer(args, context);
+    return (args, context) => {
+      const ready = this.#ready();
+      return ready === undefined ? answer(args, context) : ready.then(() => answer(args, context));
     };
+  }
+
+  /** Resolves when the state is open and holds what the script has written; undefined where it does. */
+  #ready(): Promise<void> | undefined {
+    if (this.#opened !== undefined) return this.#drain.drained();
+    return this.#options.store().then((store) => {
+      this.#open(store);
+      return this.#drain.drained();
+    });
   }
 
   #open(store: StateStore): void {
@@ -136,9 +144,8 @@ export class StateSession {
   } {
     return {
       open: () => !this.#store.readOnly && this.#store.durability !== 'always',
-      get: async (scope, key, view) => own(await this.#get(scope, key, view)),
-      has: async (scope, key, view) =>
-        view === undefined ? await this.#store.has(scope, key) : (await this.#get(scope, key, view)) !== undefined,
+      get: (scope, key, view) => this.#get(scope, key, view, (value) => own(value)),
+      has: (scope, key, view) => this.#get(scope, key, view, (value) => value !== undefined),
       list: async (scope, range, view) => (await this.#reader(view).list(scope, range)).map((name) => own(name)),
       scopes: async (view) => (await this.#reader(view).scopes()).map((name) => own(name)),
       set: async (scope, key, value) => void (await this.#store.write([{ scope, key, value }], this)),
@@ -158,9 +165,10 @@ export class StateSession {
   #reader = (view: number | undefined): { list: Lister; scopes(): Promise<Bytes[]> } =>
     view === undefined ? this.#store : this.#view(view);
 
-  async #get(scope: Bytes, key: Bytes, view: number | undefined): Promise<Bytes | undefined> {
-    if (view !== undefined) return await this.#view(view).get(scope, key);
-    return (await this.#store.get(scope, key))?.value;
+  #get<T>(scope: Bytes, key: Bytes, view: number | undefined, use: (value: Bytes | undefined) => T): T | Promise<T> {
+    if (view !== undefined) return this.#view(view).get(scope, key).then(use);
+    const now = this.#store.getNow(scope, key);
+    return now === undefined ? this.#store.get(scope, key).then((entry) => use(entry?.value)) : use(now.entry?.value);
   }
 
   #view(number: number): StateView {

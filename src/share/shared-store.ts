@@ -78,6 +78,13 @@ class SharedStore implements StateStore {
     return await this.#participant.ask('get', [scope, key]);
   }
 
+  getNow(scope: Bytes, key: Bytes): { entry: StoredValue | undefined } | undefined {
+    this.#participant.assertOpen();
+    const { role } = this.#participant;
+    // As every answer: not before the guests know what it may show.
+    return role?.kind === 'holder' && role.server.settled() === undefined ? role.store.getNow(scope, key) : undefined;
+  }
+
   async has(scope: Bytes, key: Bytes): Promise<boolean> {
     return await this.#participant.ask('has', [scope, key]);
   }

@@ -139,6 +139,11 @@ class Store implements StateStore {
     return this.#reads.isSync ? this.#reads.lookup(raw) : await this.#reads.get(raw);
   }
 
+  getNow(scope: Bytes, key: Bytes): { entry: StoredValue | undefined } | undefined {
+    this.#assertOpen();
+    return this.#reads.isSync ? { entry: this.#reads.lookup(rawKey(scope, key)) } : undefined;
+  }
+
   async has(scope: Bytes, key: Bytes): Promise<boolean> {
     return (await this.get(scope, key)) !== undefined;
   }

@@ -233,6 +233,8 @@ export interface StateStore {
   schemaVersion(): Promise<string | undefined>;
 
   get(scope: Bytes, key: Bytes): Promise<StoredValue | undefined>;
+  /** As `get`, without a promise; undefined where it cannot be told at once. */
+  getNow(scope: Bytes, key: Bytes): { entry: StoredValue | undefined } | undefined;
   has(scope: Bytes, key: Bytes): Promise<boolean>;
   list(scope: Bytes, options?: ListOptions): Promise<Bytes[]>;
   scopes(): Promise<Bytes[]>;
