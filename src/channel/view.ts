@@ -1,4 +1,5 @@
 import { type Bytes, copyBytes } from '../util/bytes.js';
+import { Views } from '../util/views.js';
 
 const FIRST_BYTES = 64 << 10;
 const FIRST_SLOTS = 1024;
@@ -30,6 +31,7 @@ export class View {
   /** Where entries begin, in words; 0: nothing. */
   #slots = new Int32Array(FIRST_SLOTS);
   #count = 0;
+  readonly #views = new Views();
   /** In bytes. Not from 0: that place means nothing. */
   #end = 4;
 
@@ -43,8 +45,7 @@ export class View {
     if (entry === 0) return undefined;
     const length = this.#words[entry + VALUE_BYTES]!;
     if (length < 0) return length === ABSENT ? null : undefined;
-    const at = this.#valueAt(entry);
-    return this.#bytes.subarray(at, at + length);
+    return this.#views.of(this.#bytes, this.#valueAt(entry), length);
   }
 
   /** `value` null: there is none. */

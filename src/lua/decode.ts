@@ -1,11 +1,7 @@
 import type { Bytes } from '../util/bytes.js';
 import type { Pointer } from './api.js';
+import { pushNumber } from './decode-number.js';
 import { type LuaVm, NotEnoughMemory } from './vm.js';
-
-/** BigInts for the integers that occur most: making one costs more than passing it. */
-const FIRST = -128;
-const COMMON: readonly bigint[] = Array.from({ length: 2048 }, (_, i) => BigInt(i + FIRST));
-const big = (n: number): bigint => COMMON[n - FIRST] ?? BigInt(n);
 
 /** A table under way. */
 interface Frame {
@@ -23,6 +19,9 @@ interface Frame {
  */
 export class ValueDecoder {
   readonly #vm: LuaVm;
+  /** One for each level of nesting. */
+  readonly #readings: Reading[] = [];
+  #nesting = 0;
 
   constructor(vm: LuaVm) {
     this.#vm = vm;
@@ -30,14 +29,22 @@ export class ValueDecoder {
 
   /** Pushes one value. Inside protected calls only. */
   push(L: Pointer, bytes: Bytes): void {
-    const tag = bytes[0]!;
-    if (bytes.length === 1 && (tag <= 0x7f || tag >= 0xe0)) this.#vm.lua.lua_pushinteger(L, big((tag << 24) >> 24));
-    else this.#vm.withCopy(bytes, (at) => new Reading(this.#vm, L, at, bytes.length).value());
+    // Straight from where it lies: nothing runs before it is pushed.
+    const length = pushNumber(this.#vm, L, bytes, 0);
+    if (length === 0) this.#pushCopied(L, bytes);
+    else if (length > bytes.length) throw cutShort();
+  }
+
+  #pushCopied(L: Pointer, bytes: Bytes): void {
+    this.#readings[this.#nesting] ??= new Reading(this.#vm);
+    const reading = this.#readings[this.#nesting++]!;
+    try {
+      this.#vm.withCopy(bytes, (at) => reading.value(L, at, bytes.length));
+    } finally {
+      this.#nesting--;
+    }
   }
 }
-
-/** For numbers of 8 bytes: a view of each value's own bytes would cost more than all the rest. */
-const wide = new DataView(new ArrayBuffer(8));
 
 /**
  * One value being pushed; a finalizer that runs meanwhile may start another. It is read from its copy in the VM's memory alone: what it was
@@ -45,29 +52,33 @@ const wide = new DataView(new ArrayBuffer(8));
  */
 class Reading {
   readonly #vm: LuaVm;
-  readonly #L: Pointer;
-  #at: Pointer;
-  readonly #end: Pointer;
+  #L: Pointer = 0;
+  #at: Pointer = 0;
+  #end: Pointer = 0;
   readonly #frames: Frame[] = [];
+  /** How many of the frames are of tables under way. */
+  #depth = 0;
 
-  constructor(vm: LuaVm, L: Pointer, start: Pointer, length: number) {
+  constructor(vm: LuaVm) {
     this.#vm = vm;
+  }
+
+  value(L: Pointer, start: Pointer, length: number): void {
     this.#L = L;
     this.#at = start;
     this.#end = start + length;
-  }
-
-  value(): void {
+    this.#depth = 0;
     do {
       if (this.#item()) this.#attach();
-    } while (this.#frames.length > 0);
+    } while (this.#depth > 0);
   }
 
   /** Gives the value on top to the table that it belongs to, and that one to its own when it is complete. */
   #attach(): void {
-    const { lua } = this.#vm;
-    for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
-      if (frame.next > 0) lua.lua_rawseti(this.#L, -2, big(frame.next++));
+    const { lua, small } = this.#vm;
+    while (this.#depth > 0) {
+      const frame = this.#frames[this.#depth - 1]!;
+      if (frame.next > 0) small.setInteger(this.#L, -2, frame.next++);
       else if (frame.keyed) {
         lua.lua_rawset(this.#L, -3);
         frame.keyed = false;
@@ -76,22 +87,24 @@ class Reading {
         return;
       }
       if (--frame.left > 0) return;
-      this.#frames.pop();
+      this.#depth--;
     }
   }
 
   /** Pushes the next scalar or empty table: true; or begins a table: false. */
   #item(): boolean {
-    const { lua } = this.#vm;
-    const L = this.#L;
-    const tag = this.#vm.u8[this.#skip(1)]!;
-    if (tag <= 0x7f) lua.lua_pushinteger(L, big(tag));
-    else if (tag >= 0xe0) lua.lua_pushinteger(L, big(tag - 0x100));
-    else if (tag <= 0x8f) return this.#table(tag & 0x0f, false);
-    else if (tag <= 0x9f) return this.#table(tag & 0x0f, true);
-    else if (tag <= 0xbf) this.#string(tag & 0x1f);
-    else return this.#tagged(tag);
-    return true;
+    const { u8 } = this.#vm;
+    const tag = u8[this.#at]!;
+    // Most are: the keys of maps.
+    if (tag >= 0xa0 && tag <= 0xbf) {
+      this.#skip(1);
+      this.#string(tag & 0x1f);
+      return true;
+    }
+    const length = pushNumber(this.#vm, this.#L, u8, this.#at);
+    this.#skip(Math.max(1, length));
+    if (length > 0) return true;
+    return tag <= 0x9f ? this.#table(tag & 0x0f, tag >= 0x90) : this.#tagged(tag);
   }
 
   #tagged(tag: number): boolean {
@@ -104,28 +117,6 @@ class Reading {
       case 0xc2:
       case 0xc3:
         lua.lua_pushboolean(L, tag & 1);
-        return true;
-      case 0xca:
-        lua.lua_pushnumber(L, this.#wide(4).getFloat32(0));
-        return true;
-      case 0xcb:
-        lua.lua_pushnumber(L, this.#wide(8).getFloat64(0));
-        return true;
-      case 0xd3:
-        lua.lua_pushinteger(L, this.#wide(8).getBigInt64(0));
-        return true;
-      case 0xcf:
-        lua.lua_pushinteger(L, this.#wide(8).getBigUint64(0));
-        return true;
-      case 0xd0:
-      case 0xd1:
-      case 0xd2:
-        lua.lua_pushinteger(L, big(this.#signed(tag - 0xd0)));
-        return true;
-      case 0xcc:
-      case 0xcd:
-      case 0xce:
-        lua.lua_pushinteger(L, big(this.#unsigned(tag - 0xcc)));
         return true;
       case 0xc4:
       case 0xc5:
@@ -159,38 +150,28 @@ class Reading {
     const expected = Math.min(count, this.#end - this.#at);
     lua.lua_createtable(this.#L, array ? expected : 0, array ? 0 : expected);
     if (count === 0) return true;
-    this.#frames.push({ left: count, next: array ? 1 : 0, keyed: false });
+    this.#frames[this.#depth] ??= { left: 0, next: 0, keyed: false };
+    const frame = this.#frames[this.#depth++]!;
+    frame.left = count;
+    frame.next = array ? 1 : 0;
+    frame.keyed = false;
     return false;
   }
 
-  /** A number of 1, 2 or 4 bytes, by `width` 0, 1 or 2. */
+  /** A length of 1, 2 or 4 bytes, by `width` 0, 1 or 2. */
   #unsigned(width: number): number {
-    const { u8 } = this.#vm;
-    const length = 1 << width;
-    const at = this.#skip(length);
-    let n = 0;
-    for (let i = at; i < at + length; i++) n = n * 256 + u8[i]!;
-    return n;
-  }
-
-  #signed(width: number): number {
-    const unused = 32 - (8 << width);
-    return (this.#unsigned(width) << unused) >> unused;
-  }
-
-  /** The next `length` bytes, at the start of a view. */
-  #wide(length: number): DataView {
-    const { u8 } = this.#vm;
-    const at = this.#skip(length);
-    for (let i = 0; i < length; i++) wide.setUint8(i, u8[at + i]!);
-    return wide;
+    const { view } = this.#vm;
+    const at = this.#skip(1 << width);
+    return width === 0 ? view.getUint8(at) : width === 1 ? view.getUint16(at) : view.getUint32(at);
   }
 
   /** Where the next `length` bytes begin; they count as read. */
   #skip(length: number): Pointer {
     const at = this.#at;
     this.#at += length;
-    if (this.#at > this.#end) throw new Error('a stored value is cut short');
+    if (this.#at > this.#end) throw cutShort();
     return at;
   }
 }
+
+const cutShort = (): Error => new Error('a stored value is cut short');

@@ -1,8 +1,8 @@
 import { LlmspellError } from '../errors.js';
-import { utf8 } from '../util/bytes.js';
+import { copyBytes, utf8 } from '../util/bytes.js';
 import type { LuaApi, Pointer } from './api.js';
 import { MULTIPLE_RESULTS, REGISTRY, STATUS } from './api.js';
-import { asWasmFunction, asWasmHook, webAssembly } from './wasm.js';
+import { asWasmFunction, asWasmHook, type SmallIntegers, smallIntegers, webAssembly } from './wasm.js';
 
 /** What the wasm module imports, by module (`env`, `wasi_snapshot_preview1`) and name: numbers in, a number or nothing out. */
 export type VmImports = Record<string, Record<string, (...args: never[]) => unknown>>;
@@ -52,9 +52,12 @@ const KEPT_BUFFER_BYTES = 16 * 1024;
  */
 export class LuaVm {
   lua!: LuaApi;
+  small!: SmallIntegers;
   /** The memory as bytes. Growing detaches it without an error: read it again after every call that may allocate. */
   u8!: Uint8Array;
   u32!: Uint32Array;
+  /** For numbers in MessagePack's byte order. */
+  view!: DataView;
   /** The main thread of the machine. */
   L!: Pointer;
   /** {@link SCRATCH_BYTES} of memory for lengths and short messages; any call may overwrite it. */
@@ -70,6 +73,7 @@ export class LuaVm {
   /** Reaches the instance's memory; done before its C library starts, which already calls the imports. */
   connect(lua: LuaApi): void {
     this.lua = lua;
+    this.small = smallIntegers(lua.lua_pushinteger, lua.lua_rawseti);
     this.refresh();
   }
 
@@ -87,6 +91,7 @@ export class LuaVm {
   refresh(): void {
     this.u8 = new Uint8Array(this.lua.memory.buffer);
     this.u32 = new Uint32Array(this.lua.memory.buffer);
+    this.view = new DataView(this.lua.memory.buffer);
   }
 
   /** Puts a host function into the function table; its index is what `lua_pushcclosure` takes. */
@@ -195,7 +200,7 @@ export class LuaVm {
   withCopy<T>(bytes: Uint8Array, use: (at: Pointer) => T): T {
     const kept = bytes.length <= KEPT_BUFFER_BYTES;
     const at = kept ? this.#keptBuffer() : this.#allocate(bytes.length);
-    this.u8.set(bytes, at);
+    copyBytes(bytes, 0, bytes.length, this.u8, at);
     this.#nesting++;
     try {
       return use(at);

@@ -48,6 +48,35 @@ export function asWasmFunction(f: (L: number) => number): unknown {
 export const asWasmHook = (f: (L: number) => void): unknown =>
   new webAssembly.Instance(adapter([0x60, 2, 0x7f, 0x7f, 0]), { e: { f } }).exports.f;
 
+/** `lua_pushinteger` and `lua_rawseti` for integers of 32 bits: making a BigInt of one takes longer than all else. */
+export interface SmallIntegers {
+  pushInteger(L: number, n: number): void;
+  setInteger(L: number, table: number, n: number): void;
+}
+
+/**
+ * (func (export "pushInteger") (param i32 i32) (call $push (local.get 0) (i64.extend_i32_s (local.get 1)))) and the same of three parameters, the last of
+ * which is widened, as "setInteger"; $push and $set imported as `e.p` and `e.s`.
+ */
+const SMALL_INTEGERS = [
+  [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  [
+    1, 23, 4, 0x60, 2, 0x7f, 0x7e, 0, 0x60, 2, 0x7f, 0x7f, 0, 0x60, 3, 0x7f, 0x7f, 0x7e, 0, 0x60, 3, 0x7f, 0x7f, 0x7f,
+    0,
+  ],
+  [2, 13, 2, 1, 0x65, 1, 0x70, 0, 0, 1, 0x65, 1, 0x73, 0, 2],
+  [3, 3, 2, 1, 3],
+  [7, 28, 2, 11, ...Buffer.from('pushInteger'), 0, 2, 10, ...Buffer.from('setInteger'), 0, 3],
+  [10, 23, 2, 9, 0, 0x20, 0, 0x20, 1, 0xac, 0x10, 0, 0x0b, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xac, 0x10, 1, 0x0b],
+].flat();
+
+let smallIntegersModule: WasmModule | undefined;
+
+export function smallIntegers(push: unknown, set: unknown): SmallIntegers {
+  smallIntegersModule ??= new webAssembly.Module(Buffer.from(SMALL_INTEGERS));
+  return new webAssembly.Instance(smallIntegersModule, { e: { p: push, s: set } }).exports as unknown as SmallIntegers;
+}
+
 /**
  * (func (param $L i32) (result i32) (local $n i32) (local.set $n (call $f (local.get $L))) (if (i32.eq (local.get $n) (i32.const 3)) (then (call $g
  * (local.get $L)))) (local.get $n)), with $f and $g imported as `e.f` and `e.g`.

@@ -1,10 +1,12 @@
 import type { Bytes } from '../../util/bytes.js';
+import { Views } from '../../util/views.js';
 import { type Pointer, TYPE } from '../api.js';
 import type { LuaVm } from '../vm.js';
 
 /** Reads the arguments of a host function, and raises what Lua itself raises where they do not fit. */
 export class Arguments {
   readonly #vm: LuaVm;
+  readonly #views = new Views();
 
   constructor(vm: LuaVm) {
     this.#vm = vm;
@@ -20,7 +22,7 @@ export class Arguments {
     const at = vm.lua.luaL_checklstring(L, index, vm.scratch);
     const length = vm.u32[vm.scratch >> 2]!;
     if (length === 0) this.refuse(L, index, `${what} must not be empty`);
-    return vm.u8.subarray(at, at + length);
+    return this.#views.of(vm.u8, at, length);
   }
 
   /** `bad argument #index to 'function' (why)`. */
