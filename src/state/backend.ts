@@ -1,4 +1,5 @@
 import type { Bytes } from '../util/bytes.js';
+import type { PackedPage } from './packed-page.js';
 
 /** A range of keys in byte order; every bound that is absent is open. */
 export interface KeyBounds {
@@ -6,6 +7,12 @@ export interface KeyBounds {
   gt?: Bytes;
   lt?: Bytes;
   lte?: Bytes;
+}
+
+/** Keys from one on and up to another, without that. */
+export interface LoadRange {
+  gte: Bytes;
+  lt: Bytes;
 }
 
 export interface KeyRange extends KeyBounds {
@@ -86,4 +93,14 @@ export interface StateBackend extends BackendView {
   dropChanges(seq: number): Promise<void>;
   /** Removes every entry in the range, in bounded memory; not atomic. For data that nothing points to any more. */
   clearRange(range: KeyBounds): Promise<void>;
+  /**
+   * Writes many entries at once, where the backend has a way that costs less than commits: pages in byte order of their keys, all keys different,
+   * into a range that holds nothing and that nothing points to yet; nobody writes there meanwhile. When it resolves they are visible and on disk,
+   * and were read back from there and found to be what was handed over. Where it fails, or the process ends before, nothing of it is visible.
+   */
+  load?(range: LoadRange, pages: AsyncIterable<PackedPage>): Promise<void>;
+  /** From how many bytes on that is what costs less; 0 where this is absent. */
+  readonly loadFromBytes?: number;
+  /** Reads what the backend checks itself but no reading of entries would tell whole: one sentence for each thing that is wrong. */
+  check?(): AsyncIterable<string>;
 }

@@ -28,6 +28,7 @@ export async function checkState(backend: StateBackend): Promise<StateCheck> {
   await check.guard(async () => {
     await backend.open();
     const documents = await readDocuments(backend);
+    await check.files(backend);
     if (documents !== undefined) await check.run(backend, documents);
   });
   await check.guard(() => backend.close());
@@ -50,6 +51,10 @@ class Check {
     for (const generation of generations) await this.guard(() => this.#entries(view, generationPrefix(generation)));
     for (const { id } of timelines) await this.guard(() => this.#entries(view, floorPrefix(id)));
     await this.guard(() => this.history(view, documents));
+  }
+
+  async files(backend: StateBackend): Promise<void> {
+    if (backend.check !== undefined) for await (const problem of backend.check()) this.#report(problem);
   }
 
   /** Damage becomes a problem; anything else is thrown. */

@@ -1,7 +1,7 @@
 import { LlmspellError } from '../errors.js';
 import { type Bytes, copyBytes, printable, utf8 } from '../util/bytes.js';
 import { crc32, crc32Of } from '../util/hash.js';
-import type { BackendOperation, KeyBounds } from './backend.js';
+import type { BackendOperation, KeyBounds, LoadRange } from './backend.js';
 import { decodeKey } from './key.js';
 import type { StoredValue } from './types.js';
 
@@ -51,7 +51,7 @@ export const rawOf = (stored: Bytes): Bytes =>
   new Uint8Array(stored.buffer, stored.byteOffset + PREFIX_BYTES, stored.length - PREFIX_BYTES);
 
 /** Everything that a generation or a floor holds. */
-export function allOf(prefix: Bytes): KeyBounds {
+export function allOf(prefix: Bytes): LoadRange {
   const end = Buffer.from(prefix);
   end.writeUIntBE(end.readUIntBE(0, PREFIX_BYTES) + 1, 0, PREFIX_BYTES);
   return { gte: prefix, lt: end };

@@ -44,11 +44,19 @@ export async function repairState(directory: string, target: string): Promise<St
   const copy = `${target}${TEMPORARY_MARK}${randomHex(4)}`;
   try {
     await cp(join(directory, 'db'), join(copy, 'db'), { recursive: true });
+    const tables = join(directory, 'tables');
+    if (existsSync(tables)) await cp(tables, join(copy, 'tables'), { recursive: true });
     await repairLevelFiles(copy);
-    const from = createLevelBackend({ directory: copy, isSalvage: true });
+    const damage = new Set<string>();
+    const from = createLevelBackend({
+      directory: copy,
+      // The copy is not there any more when somebody reads of it.
+      onDamage: (problem) => damage.add(problem.replaceAll(copy, directory)),
+    });
     await from.open();
     try {
-      return await rescueInto(createLevelBackend({ directory: target }), from);
+      const repair = await rescueInto(createLevelBackend({ directory: target }), from);
+      return { ...repair, problems: [...damage, ...repair.problems].slice(0, MAX_LISTED) };
     } finally {
       await from.close();
     }

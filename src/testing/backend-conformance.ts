@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import type { BackendEntry, BackendView, KeyRange, Segment, StateBackend } from '../state/backend.js';
+import type {
+  BackendEntry,
+  BackendOperation,
+  BackendView,
+  KeyRange,
+  LoadRange,
+  Segment,
+  StateBackend,
+} from '../state/backend.js';
+import { packPage } from '../state/packed-page.js';
 import { type Bytes, compareBytes, utf8 } from '../util/bytes.js';
 
 /** The part of a test runner that a suite needs: `test` of vitest, jest or node:test. */
@@ -191,6 +200,119 @@ const PROMISES: Record<string, (backend: StateBackend) => Promise<void>> = {
     assert.equal((await segmentsOf(backend)).length, 1);
   },
 
+  'what was loaded reads as what was committed does, in every range': async (backend) => {
+    const around = [ODD_KEYS[0]!, ODD_KEYS.at(-1)!];
+    const inside = ODD_KEYS.slice(1, -1);
+    if (!(await load(backend, { gte: ODD_KEYS[1]!, lt: ODD_KEYS.at(-1)! }, [inside.slice(0, 5), inside.slice(5)])))
+      return;
+    await putAll(
+      backend,
+      around.map((key) => [key, key]),
+    );
+    const snapshot = await backend.snapshot();
+    for (const view of [backend, snapshot]) {
+      for (const key of ODD_KEYS) assert.deepEqual(plain(await view.get(key)), plain(key));
+      const many = await view.getMany([...ODD_KEYS, utf8('no')]);
+      assert.deepEqual(many.map(plain), [...ODD_KEYS.map(plain), undefined]);
+      for (const range of everyRange()) {
+        const expected = ODD_KEYS.filter((key) => isInside(key, range));
+        if (range.reverse) expected.reverse();
+        const found = (await entriesOf(view, range)).map(plainEntry);
+        assert.deepEqual(
+          found,
+          expected.slice(0, range.limit).map((key) => [plain(key), plain(key)]),
+          JSON.stringify(range),
+        );
+      }
+    }
+    await snapshot.close();
+    if (backend.getSync !== undefined)
+      for (const key of ODD_KEYS) assert.deepEqual(plain(backend.getSync(key)), plain(key));
+  },
+
+  'commits change what was loaded, and snapshots stay': async (backend) => {
+    const keys = range(0, 3000).map(numbered);
+    const before = await backend.snapshot();
+    if (!(await load(backend, { gte: numbered(0), lt: numbered(3000) }, [keys]))) return await before.close();
+    const loaded = await backend.snapshot();
+    const changed = new Map(keys.map((key, i): [number, Bytes] => [i, key]));
+    const operations = range(0, 3000).flatMap((i) => {
+      const del = { type: 'del', key: numbered(i) } as const;
+      if (i % 7 === 0) changed.delete(i);
+      if (i % 5 === 0) changed.set(i, new Uint8Array([i % 256]));
+      if (i % 35 === 0) return [del, put(numbered(i), i % 256)];
+      return [...(i % 7 === 0 ? [del] : []), ...(i % 5 === 0 ? [put(numbered(i), i % 256)] : [])];
+    });
+    await backend.commit({ operations }, { sync: false });
+    await backend.commit({ operations: [{ type: 'del', key: numbered(5) }] }, { sync: false });
+    changed.delete(5);
+    const expected = [...changed].sort(([a], [b]) => a - b).map(([i, value]) => [plain(numbered(i)), plain(value)]);
+    assert.deepEqual((await entriesOf(backend)).map(plainEntry), expected);
+    assert.deepEqual((await entriesOf(backend, { reverse: true })).map(plainEntry), [...expected].reverse());
+    assert.deepEqual(
+      (await entriesOf(backend, { keysOnly: true, limit: 2000 })).map(([key]) => plain(key)),
+      expected.slice(0, 2000).map(([key]) => key),
+    );
+    const many = await backend.getMany(keys);
+    assert.deepEqual(
+      many.map(plain),
+      keys.map((_, i) => plain(changed.get(i))),
+    );
+    assert.deepEqual(await entriesOf(before), []);
+    assert.deepEqual(
+      (await entriesOf(loaded)).map(plainEntry),
+      keys.map((key) => [plain(key), plain(key)]),
+    );
+    await backend.clearRange(CLEARED);
+    assert.deepEqual(
+      (await entriesOf(backend)).map(([key]) => plain(key)),
+      expected.flatMap(([key]) => (isInside(Uint8Array.from(key!), CLEARED) ? [] : [key])),
+    );
+    assert.equal((await entriesOf(loaded)).length, 3000);
+    await loaded.close();
+    await before.close();
+  },
+
+  'what was loaded is cleared with its range, which can be loaded again': async (backend) => {
+    const bounds = { gte: numbered(100), lt: numbered(200) };
+    if (!(await load(backend, bounds, [range(100, 200).map(numbered)]))) return;
+    await putAll(backend, [
+      [numbered(99), numbered(99)],
+      [numbered(150), numbered(1)],
+      [numbered(200), numbered(200)],
+    ]);
+    await backend.commit({ operations: [{ type: 'del', key: numbered(160) }] }, { sync: false });
+    const snapshot = await backend.snapshot();
+    await backend.clearRange(bounds);
+    const rest = [99, 200].map((i) => plain(numbered(i)));
+    assert.deepEqual(
+      (await entriesOf(backend)).map(([key]) => plain(key)),
+      rest,
+    );
+    assert.equal(await backend.get(numbered(120)), undefined);
+    await load(backend, bounds, [[numbered(160)]]);
+    assert.deepEqual(plain(await backend.get(numbered(160))), plain(numbered(160)));
+    assert.equal((await entriesOf(backend)).length, 3);
+    assert.equal((await entriesOf(snapshot)).length, 101);
+    assert.equal(await snapshot.get(numbered(160)), undefined);
+    await snapshot.close();
+  },
+
+  'a load that fails leaves nothing': async (backend) => {
+    if (backend.load === undefined) return;
+    const failing = async function* () {
+      yield packPage([[numbered(1), numbered(1)]]);
+      throw new TypeError('no more');
+    };
+    await assert.rejects(backend.load({ gte: numbered(0), lt: numbered(9) }, failing()));
+    assert.deepEqual(await entriesOf(backend), []);
+    await load(backend, { gte: numbered(0), lt: numbered(9) }, [[numbered(2)]]);
+    assert.deepEqual(
+      (await entriesOf(backend)).map(([key]) => plain(key)),
+      [plain(numbered(2))],
+    );
+  },
+
   'closing twice is harmless, and afterwards a commit is refused': async (backend) => {
     await backend.close();
     await backend.close();
@@ -207,10 +329,24 @@ async function testReopen(suite: BackendSuite): Promise<void> {
   const operations = ODD_KEYS.map((key, i) => put(key, i));
   await first.commit({ operations, segments: [segment(1, 5)] }, { sync: false });
   await first.commit({ operations: [{ type: 'del', key: ODD_KEYS[0]! }], segments: [segment(6, 6)] }, { sync: true });
+  const isLoaded = await load(first, LOADED, [range(1, 100).map(numbered)]);
+  if (isLoaded) {
+    const operations: BackendOperation[] = [put(numbered(3), 3), { type: 'del', key: numbered(4) }];
+    await first.commit({ operations }, { sync: false });
+  }
   await first.close();
   const second = await suite.reopen!(first);
   await second.open();
   try {
+    if (isLoaded) {
+      const keys = range(1, 100).filter((i) => i !== 4);
+      const values = keys.map((i) => plain(i === 3 ? Uint8Array.of(3) : numbered(i)));
+      assert.deepEqual(
+        (await entriesOf(second, LOADED)).map(([, value]) => plain(value)),
+        values,
+      );
+      await second.clearRange(LOADED);
+    }
     assert.deepEqual(
       (await entriesOf(second)).map(plainEntry),
       ODD_KEYS.slice(1).map((key, i) => [plain(key), [i + 1]]),
@@ -290,6 +426,19 @@ const segment = (firstSeq: number, lastSeq: number): Segment => ({
 const bounds = ({ firstSeq, lastSeq }: Segment): [number, number] => [firstSeq, lastSeq];
 const plain = (bytes: Bytes | undefined): number[] | undefined => bytes && [...bytes];
 const plainEntry = ([key, value]: BackendEntry) => [plain(key), plain(value)];
+
+const CLEARED = { gte: numbered(100), lt: numbered(2900) };
+const LOADED = { gte: numbered(0), lt: numbered(1000) };
+
+/** Entries whose values are their keys; false where the backend has no way to load them. */
+async function load(backend: StateBackend, bounds: LoadRange, pages: readonly (readonly Bytes[])[]): Promise<boolean> {
+  if (backend.load === undefined) return false;
+  const packed = async function* () {
+    for (const keys of pages) yield packPage(keys.map((key) => [key, key]));
+  };
+  await backend.load(bounds, packed());
+  return true;
+}
 
 async function putAll(backend: StateBackend, entries: readonly BackendEntry[]): Promise<void> {
   await backend.commit({ operations: entries.map(toPut) }, { sync: false });

@@ -22,7 +22,7 @@ export async function syncDirectory(path: string): Promise<void> {
  */
 export async function atomicWrite<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
   const temporary = `${path}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
-  const file = await open(temporary, 'wx', 0o600);
+  const file = await open(temporary, 'wx+', 0o600);
   try {
     const result = await write(file);
     await file.sync();

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, LlmspellError } from '../../errors.js';
+import { hasTables } from './tables/registry.js';
 
 /** LevelDB's own file names, by what they are. */
 const TABLE = /\.(ldb|sst)$/;
@@ -24,7 +25,7 @@ export async function checkFiles(directory: string, wasOpenedBefore: boolean): P
   const files = await list(database);
   const hasData = files.some((name) => TABLE.test(name) || LOG.test(name));
   if (!files.includes('CURRENT')) {
-    if (hasData) throw missing(join(database, 'CURRENT'));
+    if (hasData || (await hasTables(directory))) throw missing(join(database, 'CURRENT'));
     return true;
   }
   // A store that is there always has a log, but for one whose making was interrupted.

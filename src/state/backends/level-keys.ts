@@ -2,14 +2,15 @@ import type { Bytes } from '../../util/bytes.js';
 import type { BackendEntry, KeyBounds, KeyRange, Segment } from '../backend.js';
 
 /**
- * How keys lie in LevelDB. 0x00 begins what belongs to the backend itself: the format mark (that byte alone) and the
- * segments. Entries keep their keys, but for those that begin with 0x00 or 0x01: these get a 0x01 before them, which keeps
+ * How keys lie in LevelDB. 0x00 begins what belongs to the backend itself: the format mark (that byte alone), the
+ * segments, and from 0x00 0x80 on what it knows of its table files (`tables/registry.ts`). Entries keep their keys, but for those that begin with 0x00 or 0x01: these get a 0x01 before them, which keeps
  * the order and makes room.
  */
 export const FORMAT_KEY: Bytes = new Uint8Array([0]);
 /** Nothing is ever stored under it: to write something that changes nothing. */
 export const NO_KEY: Bytes = new Uint8Array([0, 0]);
 const FORMAT = Buffer.from('llmspell-level-1');
+const SEGMENTS_END: Bytes = new Uint8Array([0, 0x80]);
 const FIRST_ENTRY: Bytes = new Uint8Array([1]);
 const SEGMENT_KEY_BYTES = 21;
 
@@ -56,7 +57,7 @@ export function segmentOf([key, bytes]: BackendEntry): Segment {
 }
 
 /** The segments that end above `seq`. */
-export const segmentsAbove = (seq: number): KeyRange => ({ gte: afterSeq(seq), lt: FIRST_ENTRY });
+export const segmentsAbove = (seq: number): KeyRange => ({ gte: afterSeq(seq), lt: SEGMENTS_END });
 
 /** The segments that end at or below `seq`. */
 export const segmentsUpTo = (seq: number): KeyRange => ({ gt: FORMAT_KEY, lt: afterSeq(seq) });

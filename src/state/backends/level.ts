@@ -3,16 +3,7 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { LlmspellError } from '../../errors.js';
 import type { Bytes } from '../../util/bytes.js';
-import type {
-  BackendEntry,
-  BackendSnapshot,
-  BackendView,
-  Batch,
-  KeyBounds,
-  KeyRange,
-  Segment,
-  StateBackend,
-} from '../backend.js';
+import type { BackendEntry, BackendOperation, Batch, KeyBounds, KeyRange, Segment, StateBackend } from '../backend.js';
 import { type LevelBatch, LevelBatches } from './level-batches.js';
 import { isLocked, levelError, lockedError } from './level-errors.js';
 import { checkFiles, damagedLog, hasDroppedRecords, logBytes, newestLog } from './level-files.js';
@@ -32,14 +23,15 @@ import {
   toLevelBounds,
 } from './level-keys.js';
 import { LevelScanner } from './level-scanner.js';
+import { TabledBackend, type TabledOptions, type UpperBackend, type UpperView } from './tables/tabled.js';
 
-export interface LevelBackendOptions {
-  /** Made where it is missing, with mode 0700. Holds `db/` (LevelDB's files) and `holder.json`. */
+export interface LevelBackendOptions extends Pick<TabledOptions, 'loadFromBytes'> {
+  /** Made where it is missing, with mode 0700. Holds `db/` (LevelDB's files), `tables/` (what was loaded at once) and `holder.json`. */
   directory: string;
   /** Of LevelDB's cache of uncompressed blocks. Default 64 MiB. */
   cacheBytes?: number;
-  /** Opens what {@link repairLevelFiles} left, whatever is missing of it. */
-  isSalvage?: boolean;
+  /** Opens what {@link repairLevelFiles} left, whatever is missing of it, and tells what is damaged of the rest. */
+  onDamage?: (problem: string) => void;
 }
 
 type Database = Level<Bytes, Bytes>;
@@ -80,7 +72,7 @@ const openDirectories = new Set<string>();
  * flipped bit that hides an entry (in its key, in an index, in a filter): a full check of the store does (`check.ts`).
  */
 export function createLevelBackend(options: LevelBackendOptions): StateBackend {
-  return new LevelBackend(options);
+  return new TabledBackend(new LevelBackend(options), options);
 }
 
 /**
@@ -95,14 +87,17 @@ export async function repairLevelFiles(directory: string): Promise<void> {
   }
 }
 
+type PagedRange = KeyRange & { firstPage?: number };
+type OwnBatch = Batch & { own?: readonly BackendOperation[] };
+
 /** A snapshot that the scanning thread took at the same moment. */
 interface Scan {
   scanner: LevelScanner;
   snapshot: number;
 }
 
-class LevelView implements BackendView {
-  protected readonly directory: string;
+class LevelView implements UpperView {
+  readonly directory: string;
   readonly #database: Database | undefined;
   readonly #snapshot: DatabaseSnapshot | undefined;
   readonly #scan: Scan | undefined;
@@ -127,9 +122,16 @@ class LevelView implements BackendView {
     return await this.guard(() => this.database.getMany(keys.map(entryKey), this.#at()));
   }
 
-  async *iterate({ limit, reverse, keysOnly, ...bounds }: KeyRange): AsyncIterable<readonly BackendEntry[]> {
-    const range: KeyRange = toLevelBounds(bounds);
+  async *iterate({
+    limit,
+    reverse,
+    keysOnly,
+    firstPage,
+    ...bounds
+  }: PagedRange): AsyncIterable<readonly BackendEntry[]> {
+    const range: PagedRange = toLevelBounds(bounds);
     if (limit !== undefined) range.limit = limit;
+    if (firstPage !== undefined) range.firstPage = firstPage;
     if (reverse) range.reverse = true;
     if (keysOnly) range.keysOnly = true;
     for await (const page of this.pages(range)) {
@@ -141,6 +143,18 @@ class LevelView implements BackendView {
     }
   }
 
+  getOwn(key: Bytes): Bytes | undefined {
+    try {
+      return this.database.getSync(key, this.#at());
+    } catch (error) {
+      throw levelError(error, this.directory);
+    }
+  }
+
+  ownEntries(range: KeyRange): AsyncIterable<readonly BackendEntry[]> {
+    return this.pages(range);
+  }
+
   async *changesSince(seq: number): AsyncIterable<Segment> {
     for await (const page of this.pages(segmentsAbove(seq))) yield* page.map(segmentOf);
   }
@@ -150,22 +164,17 @@ class LevelView implements BackendView {
     await this.#scan?.scanner.release(this.#scan.snapshot);
   }
 
-  protected pages(range: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
-    const isLong = this.#scan !== undefined && range.limit === undefined;
+  protected pages(range: PagedRange): AsyncIterable<[Bytes, Bytes][]> {
+    const isLong = this.#scan !== undefined && range.limit === undefined && range.firstPage === undefined;
     return isLong ? this.#scan.scanner.pages(this.#scan.snapshot, range) : this.#pagesHere(range);
   }
 
-  async *#pagesHere({ keysOnly, ...range }: KeyRange): AsyncIterable<[Bytes, Bytes][]> {
-    const iterator = this.database.iterator({
-      ...range,
-      ...this.#at(),
-      values: !keysOnly,
-      fillCache: false,
-      highWaterMarkBytes: PAGE_BYTES,
-    });
+  async *#pagesHere({ keysOnly, firstPage = PAGE_ENTRIES, ...range }: PagedRange): AsyncIterable<[Bytes, Bytes][]> {
+    const options = { ...range, ...this.#at(), values: !keysOnly, fillCache: false, highWaterMarkBytes: PAGE_BYTES };
+    const iterator = await this.guard(async () => this.database.iterator(options));
     try {
-      for (;;) {
-        const page = await this.guard(() => iterator.nextv(PAGE_ENTRIES));
+      for (let size = Math.max(1, Math.min(firstPage, PAGE_ENTRIES)); ; size = PAGE_ENTRIES) {
+        const page = await this.guard(() => iterator.nextv(size));
         if (page.length === 0) return;
         yield page;
       }
@@ -187,7 +196,7 @@ class LevelView implements BackendView {
   }
 }
 
-class LevelBackend extends LevelView implements StateBackend {
+class LevelBackend extends LevelView implements UpperBackend {
   readonly kind = 'level';
   readonly persistent = true;
   readonly #cacheBytes: number;
@@ -208,9 +217,9 @@ class LevelBackend extends LevelView implements StateBackend {
   /** Where there are unsynced commits: the log file that was written before the first of them. */
   #unsyncedFromLog: string | undefined;
 
-  constructor({ directory, cacheBytes = 64 << 20, isSalvage = false }: LevelBackendOptions) {
+  constructor({ directory, cacheBytes = 64 << 20, onDamage }: LevelBackendOptions) {
     super(directory);
-    this.#isSalvage = isSalvage;
+    this.#isSalvage = onDamage !== undefined;
     this.#cacheBytes = cacheBytes;
   }
 
@@ -331,7 +340,7 @@ class LevelBackend extends LevelView implements StateBackend {
     }
   }
 
-  async commit({ operations, segments = [] }: Batch, { sync }: { sync: boolean }): Promise<void> {
+  async commit({ operations, segments = [], own = [] }: OwnBatch, { sync }: { sync: boolean }): Promise<void> {
     const batch = this.#batch();
     // Bulk that nothing points to yet is not counted: a mark in each of its tables would make them all overlap, and LevelDB merge
     // again and again what lies in order as it is.
@@ -342,6 +351,10 @@ class LevelBackend extends LevelView implements StateBackend {
     for (const operation of operations) {
       if (operation.type === 'put') batch.put(entryKey(operation.key), operation.value);
       else batch.del(entryKey(operation.key));
+    }
+    for (const operation of own) {
+      if (operation.type === 'put') batch.put(operation.key, operation.value);
+      else batch.del(operation.key);
     }
     for (const segment of segments) batch.put(segmentKey(segment), segment.bytes);
     await this.#inLine(() => this.#write(batch, sync));
@@ -384,7 +397,11 @@ class LevelBackend extends LevelView implements StateBackend {
     return await result;
   }
 
-  async snapshot(): Promise<BackendSnapshot> {
+  pinned(): LevelView {
+    return new LevelView(this.directory, this.database, this.database.snapshot());
+  }
+
+  async snapshot(): Promise<LevelView> {
     const isLarge = (await this.#tableBytes()) > SCANNER_FROM_BYTES;
     if (isLarge) this.#scanner ??= new LevelScanner(this.directory);
     const scanner = this.#scanner;
@@ -415,6 +432,10 @@ class LevelBackend extends LevelView implements StateBackend {
 
   async clearRange(bounds: KeyBounds): Promise<void> {
     await this.#delete({ ...toLevelBounds(bounds), keysOnly: true }, () => undefined);
+  }
+
+  async clearOwn(bounds: KeyBounds): Promise<void> {
+    await this.#delete({ ...bounds, keysOnly: true }, () => undefined);
   }
 
   /** In batches that take turns with other commits, so that writers are not held up. */
