@@ -5,12 +5,13 @@ import type { GenerationWriter, StateSnapshot } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import type { Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
+import { GoneKeys } from './gone-keys.js';
 import type { RecoverySource } from './source.js';
 
 /** Pages that are written while the next ones are read; commits take effect in the order of the calls. */
 const WRITES_IN_FLIGHT = 2;
-/** Entries between two reports. */
-const TELL_EVERY = 10_000;
+/** Entries between two looks at whether it is still wanted. */
+const LOOK_EVERY = 10_000;
 
 export interface Build {
   source: RecoverySource;
@@ -28,13 +29,12 @@ export interface Effect {
   entriesDeleted: number;
 }
 
-/** Writes the state to go back to into the generation, page by page. */
-export async function fill(
-  { source, mostEntries, scopes, report, signal }: Build,
-  generation: GenerationWriter,
-): Promise<void> {
+/** Writes the state to go back to into the generation, page by page, and tells what that does to the present state. */
+export async function fill(build: Build, generation: GenerationWriter, present: StateSnapshot): Promise<Effect> {
+  const { source, mostEntries, scopes, report, signal } = build;
+  const gone = new GoneKeys(present.keys(scopes));
   let done = 0;
-  const written = mapInOrder(source.entries(scopes), WRITES_IN_FLIGHT, async (page) => {
+  const written = mapInOrder(gone.passing(source.entries(scopes)), WRITES_IN_FLIGHT, async (page) => {
     throwIfAborted(signal);
     await generation.write(page);
     return page.length;
@@ -44,30 +44,17 @@ export async function fill(
     const total = mostEntries === undefined ? {} : { total: mostEntries };
     report({ phase: 'restore', done, ...total, message: `${done} entries written` });
   }
+  return { entriesRestored: done, entriesDeleted: gone.count };
 }
 
-/**
- * Walks the state to go back to and the present one together, and tells what restoring does. With a generation that was filled from the
- * source, it reads that back instead, and throws `RESTORE_FAILED` where anything of it is not what was written: each entry that comes
- * from the backend is held, by its checksum and in its order, against the one that came from the source.
- */
-export async function compare(build: Build, present: StateSnapshot, generation?: GenerationWriter): Promise<Effect> {
-  const { source, scopes, report, signal } = build;
-  const tell = () => {
+/** Throws `RESTORE_FAILED` where anything that was written is not in the backend as it came from the source: by the checksum of each entry. */
+export async function verify({ report, signal }: Build, generation: GenerationWriter, entries: number): Promise<void> {
+  const tell = (done: number) => {
+    report({ phase: 'verify', done, total: entries, message: `${done} entries compared` });
     throwIfAborted(signal);
-    const done = effect.entriesRestored;
-    if (generation) report({ phase: 'verify', done, message: `${done} entries compared` });
   };
-  const effect: Effect = { entriesRestored: 0, entriesDeleted: 0 };
-  const back = generation?.readBack();
-  const wanted = back ? comparable({ entries: () => back.entries }) : source;
-  const names = comparable({ entries: (some) => present.keys(some) });
-  const visit: Visit = (_key, [restored]) => {
-    if (!restored) effect.entriesDeleted++;
-    else if (++effect.entriesRestored % TELL_EVERY === 0) tell();
-  };
-  await walkTogether([wanted, names], scopes, visit, tell);
-  if (!back || back.isExact()) return effect;
+  tell(0);
+  if (await generation.verify(tell)) return tell(entries);
   throw new LlmspellError(
     'RESTORE_FAILED',
     'What was written beside the state did not come back as it is in the backup.',
@@ -75,6 +62,20 @@ export async function compare(build: Build, present: StateSnapshot, generation?:
       hint: 'Nothing has been changed. Look at the disk with `llmspell state check`, then try again.',
     },
   );
+}
+
+/** Walks the state to go back to and the present one together, and tells what restoring would do. */
+export async function compare(build: Build, present: StateSnapshot): Promise<Effect> {
+  const { source, scopes, signal } = build;
+  const effect: Effect = { entriesRestored: 0, entriesDeleted: 0 };
+  const names = comparable({ entries: (some) => present.keys(some) });
+  const visit: Visit = (_key, [restored]) => {
+    if (restored) effect.entriesRestored++;
+    else effect.entriesDeleted++;
+    if ((effect.entriesRestored + effect.entriesDeleted) % LOOK_EVERY === 0) throwIfAborted(signal);
+  };
+  await walkTogether([source, names], scopes, visit, () => throwIfAborted(signal));
+  return effect;
 }
 
 type Visit = Parameters<typeof walkTogether>[2];

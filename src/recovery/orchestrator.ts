@@ -2,11 +2,18 @@ import type { BackupManager } from '../backup/manager.js';
 import { abortable, type Report, reporter } from '../backup/operation.js';
 import type { BackupRecord, OperationOptions, Progress } from '../backup/types.js';
 import { LlmspellError } from '../errors.js';
-import type { ActivatedGeneration, GenerationWriter, Position, RollbackPoint, StateStore } from '../state/types.js';
+import type {
+  ActivatedGeneration,
+  GenerationWriter,
+  Position,
+  RollbackPoint,
+  StateSnapshot,
+  StateStore,
+} from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import { printable } from '../util/bytes.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import { type Build, compare, type Effect, fill } from './build.js';
+import { type Build, compare, type Effect, fill, verify } from './build.js';
 import { Merge } from './merge.js';
 import { type Moment, planMoment, planOfChain } from './plan.js';
 import { reachOf } from './reach.js';
@@ -225,12 +232,15 @@ export class RecoveryOrchestrator {
     };
   }
 
-  /** The effect on the present state; with a generation, that is verified on the way. */
-  async #compare(run: Run, generation?: GenerationWriter): Promise<Effect> {
-    const { store, options } = run;
+  /** What a restore would do to the present state. */
+  async #compare(run: Run): Promise<Effect> {
+    return await this.#withPresent(run, (present) => compare(buildOf(run), present));
+  }
+
+  async #withPresent({ store, options }: Run, work: (present: StateSnapshot) => Promise<Effect>): Promise<Effect> {
     const present = await store.snapshot();
     try {
-      const effect = await compare(buildOf(run), present, generation);
+      const effect = await work(present);
       return options.preserveUntracked ? { ...effect, entriesDeleted: 0 } : effect;
     } finally {
       await present.close();
@@ -242,8 +252,9 @@ export class RecoveryOrchestrator {
     report({ phase: 'rollback_point', message: 'The present state is kept as it is until the swap' });
     const generation = await store.newGeneration();
     try {
-      await fill(buildOf(run), generation);
-      const effect = await this.#compare(run, generation);
+      const build = buildOf(run);
+      const effect = await this.#withPresent(run, (present) => fill(build, generation, present));
+      await verify(build, generation, effect.entriesRestored);
       const isWhole = !options.scopes && !options.preserveUntracked;
       const activated = await (isWhole ? this.#swapWhole(run, generation) : this.#swapMerged(run, generation));
       return { effect, activated };

@@ -9,7 +9,6 @@ import type {
   LiveSnapshot,
   Position,
   RawEntry,
-  ReadBack,
   StateSnapshot,
   StateStore,
 } from '../state/types.js';
@@ -37,9 +36,7 @@ export interface HandleOperations {
   'generation.open'(): Promise<Handle>;
   'generation.write'(generation: Handle, entries: FlatEntries): Promise<void>;
   'generation.entries'(generation: Handle, scopes: readonly Bytes[] | null): Handle;
-  'generation.readBack'(generation: Handle): Handle;
-  /** Of what was read back last, to its end. */
-  'generation.isExact'(generation: Handle): boolean;
+  'generation.verify'(generation: Handle): Promise<boolean>;
   /** Adds to the changes that `activate` then records; the first call, with none, begins them. */
   'generation.changes'(generation: Handle, entries: FlatEntries): void;
   'generation.activate'(
@@ -55,7 +52,6 @@ interface Building {
   changes: Change[][];
   /** Where the state was when the first changes came. */
   fromSeq?: number | undefined;
-  back?: ReadBack;
 }
 
 /** What one guest has open: freed when it goes. */
@@ -104,12 +100,7 @@ export class Handles {
       'generation.write': (at, entries) => found(this.#generations, at).writer.write(pairs(entries)),
       'generation.entries': (at, scopes) =>
         this.#iterate(found(this.#generations, at).writer.entries(scopes ?? undefined), flat),
-      'generation.readBack': (at) => {
-        const building = found(this.#generations, at);
-        building.back = building.writer.readBack();
-        return this.#iterate(building.back.entries, flat);
-      },
-      'generation.isExact': (at) => found(this.#generations, at).back?.isExact() ?? false,
+      'generation.verify': (at) => found(this.#generations, at).writer.verify(),
       'generation.changes': (at, entries) => {
         const building = found(this.#generations, at);
         // None begin it, anew where it was begun before.

@@ -8,7 +8,6 @@ import type {
   ListOptions,
   LiveSnapshot,
   RawEntry,
-  ReadBack,
   SchemaMark,
   StateSnapshot,
 } from '../state/types.js';
@@ -120,14 +119,9 @@ export class RemoteGeneration implements GenerationWriter {
     await this.#ask('generation.write', this.#handle, flat(entries));
   }
 
-  readBack(): ReadBack {
+  async verify(): Promise<boolean> {
     this.#assertOpen();
-    let isExact = false;
-    const read = async function* (ask: Ask, handle: Handle) {
-      yield* entryPages(ask, ask('generation.readBack', handle));
-      isExact = await ask('generation.isExact', handle);
-    };
-    return { entries: read(this.#ask, this.#handle), isExact: () => isExact };
+    return await this.#ask('generation.verify', this.#handle);
   }
 
   async *entries(scopes?: readonly Bytes[]): AsyncGenerator<readonly RawEntry[]> {

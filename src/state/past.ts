@@ -205,7 +205,10 @@ export async function floorOfFirstChanges(
 ): Promise<BackendOperation[]> {
   const prefix = generationPrefix(generation);
   const floor = floorPrefix(id);
-  const stored = await view.getMany(raws.map((raw) => concat(prefix, raw)));
+  const stored = await sealedOrDamaged(
+    view,
+    raws.map((raw) => concat(prefix, raw)),
+  );
   return stored.flatMap((value, i) => {
     const raw = raws[i]!;
     if (value === undefined) return [];
@@ -214,3 +217,25 @@ export async function floorOfFirstChanges(
     return isFirstChange ? [{ type: 'put' as const, key: concat(floor, raw), value }] : [];
   });
 }
+
+/** What cannot be read is a value of no bytes, which is as damaged. */
+async function sealedOrDamaged(view: BackendView, keys: readonly Bytes[]): Promise<(Bytes | undefined)[]> {
+  try {
+    return await view.getMany(keys);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const get = async (key: Bytes) => {
+    try {
+      return await view.get(key);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return NO_BYTES;
+    }
+  };
+  return await Promise.all(keys.map(get));
+}
+
+const NO_BYTES: Bytes = new Uint8Array(0);
+
+const isDamage = (error: unknown): boolean => error instanceof LlmspellError && error.code === 'STATE_DAMAGED';

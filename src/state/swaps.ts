@@ -48,7 +48,7 @@ export class Swaps {
       return { ...catalog, nextGeneration: generation + 1, garbage: [...catalog.garbage, { generation }] };
     });
     return new BackendGeneration(this.#host.backend, generation, {
-      activate: (number, origin) => this.#activate(number, origin),
+      activate: (number, origin, written) => this.#activate(number, origin, written),
       discard: async (number) => this.#discard(number),
     });
   }
@@ -82,12 +82,14 @@ export class Swaps {
     });
   }
 
-  async #activate(generation: number, origin: GenerationOrigin): Promise<ActivatedGeneration> {
+  /** @param written resolves when the generation is whole */
+  async #activate(generation: number, origin: GenerationOrigin, written: Promise<void>): Promise<ActivatedGeneration> {
     const { assertWritable, backend, documents, reads } = this.#host;
     assertWritable();
     return await this.#paused(async () => {
       // Those who were let in before the pause.
       await reads.turn;
+      await written;
       if (origin.expectedSeq !== undefined) this.#assertUnchangedSince(origin.expectedSeq);
       if (origin.rewind !== undefined) return await this.#swap(generation, origin);
       try {

@@ -124,8 +124,12 @@ export interface GenerationWriter {
   write(entries: readonly RawWrite[]): Promise<void>;
   /** What has been written so far, in byte order, read back from the backend with its checksums verified. */
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
-  /** All that has been written so far, as `entries`, to be compared with what was handed to `write`. */
-  readBack(): ReadBack;
+  /**
+   * Reads back all that has been written so far, checking every checksum, and tells whether it is exactly what was handed to `write`, in the same
+   * order: by CRC-32s taken from the bytes before they were written and from those that were read. False also where keys were written out of
+   * order or more than once. Throws `STATE_DAMAGED`.
+   */
+  verify(onProgress?: (entries: number) => void): Promise<boolean>;
   /**
    * Makes it the state, in one atomic synced commit, and records it in history. Writes that were accepted before it are in the old
    * generation; those after it go to the new one. The old generation stays as a rollback point.
@@ -135,16 +139,6 @@ export interface GenerationWriter {
   activate(origin: GenerationOrigin): Promise<ActivatedGeneration>;
   /** Throws it away. Idempotent; after `activate` it does nothing. */
   discard(): Promise<void>;
-}
-
-/** A generation on the way back. */
-export interface ReadBack {
-  entries: AsyncIterable<readonly RawEntry[]>;
-  /**
-   * After the last page: whether these are exactly the entries that were handed to `write`, in the same order: by the CRC-32 of each, taken
-   * from the bytes before they were written and from those that were read. False also where keys were written out of order or more than once.
-   */
-  isExact(): boolean;
 }
 
 export interface GenerationOrigin {

@@ -24,6 +24,8 @@ export const newDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'llmsp
 export const BACKENDS = {
   memory: async (options?: StoreOptions) => openStore(createMemoryBackend(), options),
   level: async (options?: StoreOptions) => openStore(createLevelBackend({ directory: await newDirectory() }), options),
+  'level with table files': async (options?: StoreOptions) =>
+    openStore(createLevelBackend({ directory: await newDirectory(), loadFromBytes: 0 }), options),
 };
 
 /** A clock that only goes when it is told to. */

@@ -64,7 +64,7 @@ const NEW = {
 };
 const OTHER = { 'cache 1': [1, null, 3], 'user:1 other': 'text' };
 
-describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => {
+describe.each(['memory', 'level', 'level with table files'] as const)('with the %s backend', (backend) => {
   async function bench(more = {}) {
     const store = await BACKENDS[backend]();
     for (const [name, value] of Object.entries({ ...OLD, ...OTHER })) {

@@ -5,8 +5,8 @@ import { RecoveryOrchestrator } from '../../dist/recovery/orchestrator.js';
 import { createLevelBackend } from '../../dist/state/backends/level.js';
 import { openStore } from '../../dist/state/store.js';
 
-const [directory, repository, options, ...ids] = process.argv.slice(2);
-const store = await openStore(createLevelBackend({ directory }));
+const [directory, repository, options, loadFromBytes, ...ids] = process.argv.slice(2);
+const store = await openStore(createLevelBackend({ directory, loadFromBytes: Number(loadFromBytes) }));
 const backups = new BackupManager({
   repository: new DirectoryRepository(repository),
   options: JSON.parse(options),

@@ -1,14 +1,27 @@
-import { rm } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/backup/types.js';
 import { CODECS } from '../../src/config/compression-levels.js';
 import { LlmspellError } from '../../src/errors.js';
 import { RecoveryOrchestrator } from '../../src/recovery/orchestrator.js';
+import { createLevelBackend } from '../../src/state/backends/level.js';
 import { createMemoryBackend } from '../../src/state/backends/memory.js';
 import { PREFIX_BYTES, seal } from '../../src/state/layout.js';
 import { openStore } from '../../src/state/store.js';
 import { utf8 } from '../../src/util/bytes.js';
-import { archivePath, BACKENDS, type Bench, contentOf, flip, newBench, set } from '../backup/harness.js';
+import {
+  archivePath,
+  BACKENDS,
+  type Bench,
+  contentOf,
+  flip,
+  HandClock,
+  newBench,
+  newDirectory,
+  set,
+} from '../backup/harness.js';
 
 const name = (key: Uint8Array) => Buffer.from(key).toString('latin1');
 const recoveryOf = ({ store, backups, clock }: Bench) => new RecoveryOrchestrator({ store, backups, clock });
@@ -34,7 +47,7 @@ async function threeBackups(bench: Bench) {
   return made;
 }
 
-describe.each(['memory', 'level'] as const)('with the %s backend', (backend) => {
+describe.each(['memory', 'level', 'level with table files'] as const)('with the %s backend', (backend) => {
   test.each(CODECS)('each backup of a chain comes back whole, packed with %s', async (type) => {
     const bench = await newBench({ backend, compression: { type, level: type === 'brotli' ? 1 : 3 } });
     const made = await threeBackups(bench);
@@ -165,7 +178,7 @@ describe('a restore that cannot be leaves the state as it was', () => {
     await refusal(bench, unread, { code: 'BACKUP_DAMAGED', message: expect.stringContaining(made[index]!.id) });
   });
 
-  test.each(['write', 'readBack', 'activate'] as const)('where the disk fails in %s', async (step) => {
+  test.each(['write', 'verify', 'activate'] as const)('where the disk fails in %s', async (step) => {
     const bench = await newBench({ backend: 'level' });
     const [first] = await threeBackups(bench);
     const begin = bench.store.newGeneration.bind(bench.store);
@@ -371,3 +384,41 @@ test('a copy of a past state can be changed without touching anything, and is go
     code: 'BACKUP_NOT_FOUND',
   });
 });
+
+test('a state restored again and again takes no more room than its rollback points need', async () => {
+  const directory = await newDirectory();
+  const bench = await newBench({ store: await openStore(createLevelBackend({ directory, loadFromBytes: 0 })) });
+  const [first] = await threeBackups(bench);
+  const recovery = recoveryOf(bench);
+  for (let i = 0; i < 50; i++) await recovery.restore({ backupId: first!.id });
+  // The live state's, and those of three rollback points.
+  await expect.poll(() => readdirSync(join(directory, 'tables')).length).toBe(4);
+  await bench.store.close();
+  expect(readdirSync(join(directory, 'tables'))).toHaveLength(4);
+});
+
+test('a backup of a state in a table file, changed since, is that of the same state without one, byte for byte', async () => {
+  const archives = await Promise.all(
+    [0, 1e9].map(async (loadFromBytes) => {
+      const clock = new HandClock();
+      const store = await openStore(createLevelBackend({ directory: await newDirectory(), loadFromBytes }), { clock });
+      const bench = await newBench({ store });
+      const [first] = await threeBackups(bench);
+      await recoveryOf(bench).restore({ backupId: first!.id });
+      for (let i = 0; i < 100; i++) await set(store, `user/${i * 3}`, i % 2 === 0 ? `since ${i}` : null);
+      await set(store, 'zzz/x', 'since');
+      const { backup } = await bench.backups.create();
+      const bytes = await readFile(archivePath(bench, backup));
+      await store.close();
+      return chunksOf(bytes);
+    }),
+  );
+  expect(archives[0]!.length).toBeGreaterThan(500);
+  expect(archives[0]).toEqual(archives[1]);
+});
+
+/** From the first chunk to the index: what comes before and after names the backup and its state. */
+function chunksOf(archive: Buffer): Buffer {
+  const chunkAt = archive.indexOf('LSFC', 0, 'latin1');
+  return archive.subarray(chunkAt, archive.indexOf('LSFI', chunkAt, 'latin1'));
+}

@@ -24,6 +24,8 @@ export const backends: Record<string, () => Promise<StateBackend>> = {
   memory: async () => createMemoryBackend(),
   'memory without synchronous reads': async () => asynchronous(createMemoryBackend()),
   level: async () => createLevelBackend({ directory: join(await temporaryDirectory(), 'state') }),
+  'level with table files': async () =>
+    createLevelBackend({ directory: join(await temporaryDirectory(), 'state'), loadFromBytes: 0 }),
 };
 
 /** Opens a store that is closed after the test. */
