@@ -1,6 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
+import { unpackNames } from './names.js';
 import type { Reply, StateChannel, StatePort } from './protocol.js';
 
 export type EventListener = (event: Bytes) => void;
@@ -76,8 +77,8 @@ export function stateChannel(caller: Caller): StateChannel {
     open: () => caller.call('open', []) as boolean,
     get: (scope, key, view) => caller.call('get', [own(scope), own(key), view]) as Bytes | undefined,
     has: (scope, key, view) => caller.call('has', [own(scope), own(key), view]) as boolean,
-    list: (scope, range, view) => caller.call('list', [own(scope), range, view]) as Bytes[],
-    scopes: (view) => caller.call('scopes', [view]) as Bytes[],
+    list: (scope, range, view) => unpackNames(caller.call('list', [own(scope), range, view]) as Bytes),
+    scopes: (view) => unpackNames(caller.call('scopes', [view]) as Bytes),
     set: (scope, key, value) => void caller.call('set', [own(scope), own(key), value && own(value)]),
     delete: (scope, key) => caller.call('delete', [own(scope), own(key)]) as boolean,
     clear: (scope) => caller.call('clear', [own(scope)]) as number,

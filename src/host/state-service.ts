@@ -1,3 +1,4 @@
+import { packNames } from '../channel/names.js';
 import type { Answering, ListRange, PendingChange, ReadMark, StateChannel } from '../channel/protocol.js';
 import type { CallContext, Handlers } from '../channel/responder.js';
 import { LlmspellError } from '../errors.js';
@@ -139,15 +140,17 @@ export class StateSession {
     }
   }
 
-  #operations(): Answering<Omit<StateChannel, 'call'>> & {
+  #operations(): Answering<Omit<StateChannel, 'call' | 'list' | 'scopes'>> & {
+    list: (scope: Bytes, range: ListRange, view?: number) => Promise<Bytes>;
+    scopes: (view?: number) => Promise<Bytes>;
     call: (name: string, args: Bytes, context: CallContext) => Promise<Bytes>;
   } {
     return {
       open: () => !this.#store.readOnly && this.#store.durability !== 'always',
       get: (scope, key, view) => this.#get(scope, key, view, (value) => own(value)),
       has: (scope, key, view) => this.#get(scope, key, view, (value) => value !== undefined),
-      list: async (scope, range, view) => (await this.#reader(view).list(scope, range)).map((name) => own(name)),
-      scopes: async (view) => (await this.#reader(view).scopes()).map((name) => own(name)),
+      list: async (scope, range, view) => packNames(await this.#reader(view).list(scope, range)),
+      scopes: async (view) => packNames(await this.#reader(view).scopes()),
       set: async (scope, key, value) => void (await this.#store.write([{ scope, key, value }], this)),
       delete: async (scope, key) => (await this.#store.write([{ scope, key, value: null }], this)).effective > 0,
       clear: (scope) => this.#store.clear(scope),
