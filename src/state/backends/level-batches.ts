@@ -23,6 +23,8 @@ const NO_OPTIONS = {};
 export class LevelBatches {
   readonly #database: Database;
   readonly #spare: NativeBatch[] = [];
+  /** Through all batches. */
+  writtenBytes = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -31,6 +33,7 @@ export class LevelBatches {
   take(): LevelBatch {
     const native = this.#spare.pop() ?? (this.#database as unknown as { _chainedBatch(): NativeBatch })._chainedBatch();
     return new LevelBatch(native, this.#database, (sizeBytes) => {
+      this.writtenBytes += sizeBytes;
       if (sizeBytes > KEPT_BYTES || this.#spare.length === KEPT_BATCHES) return;
       native._clear();
       this.#spare.push(native);

@@ -5,6 +5,7 @@ import { LlmspellError } from '../../errors.js';
 import type { Bytes } from '../../util/bytes.js';
 import type { BackendEntry, BackendOperation, Batch, KeyBounds, KeyRange, Segment, StateBackend } from '../backend.js';
 import { type LevelBatch, LevelBatches } from './level-batches.js';
+import { settleCompaction } from './level-compaction.js';
 import { isLocked, levelError, lockedError } from './level-errors.js';
 import { checkFiles, damagedLog, hasDroppedRecords, logBytes, newestLog } from './level-files.js';
 import { type Holder, readHolder, writeHolder } from './level-holder.js';
@@ -39,6 +40,7 @@ type Database = Level<Bytes, Bytes>;
 type Compactable = Database & {
   compactRange(start: Bytes, end: Bytes): Promise<void>;
   approximateSize(start: Bytes, end: Bytes): Promise<number>;
+  getProperty(name: string): string;
 };
 type Repairer = { repair(location: string): Promise<void> };
 type DatabaseSnapshot = ReturnType<Database['snapshot']>;
@@ -324,6 +326,7 @@ class LevelBackend extends LevelView implements UpperBackend {
       await this.#write(this.#batches!.take().put(FORMAT_KEY, formatMark(this.#commits)), true);
     // Once here instead of at every open until then: an open takes as long as the log is.
     if ((await logBytes(this.directory)) > LONG_LOG_BYTES) await this.#emptyWriteBuffer();
+    await settleCompaction(this.#open as Compactable, this.#batches!.writtenBytes);
     return true;
   }
 
