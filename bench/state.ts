@@ -1,10 +1,11 @@
 /**
  * `npm run bench:state [runs]`: the same Lua loops over the state here (`level`, history on, durability `interval`), in Redis (`EVAL`, tables with
  * cmsgpack), in Tarantool (memtx, 1,000 sets a transaction) and over a function of stock wasmoon with a JavaScript Map. Microseconds an
- * operation, minimum of the runs; each run measures all of them one after the other.
+ * operation; each run measures all of them one after the other. With few keys every process makes four rounds, and what is shown is the best of all
+ * rounds of all runs, and of the first rounds: that is with the compilers of JavaScript and WebAssembly still at work. With many keys it is one round.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { openHost } from '../dist/index.js';
 import { createLevelBackend } from '../dist/state/backends/level.js';
 import { openStore } from '../dist/state/store.js';
-import { dialects, HERE_NOW, type Loop, loopSource } from './state-loops.js';
+import { dialects, FEW, HERE_NOW, type Loop, loopSource } from './state-loops.js';
 
 const LOOPS: Record<string, Loop> = {
   'scalars, 1,000 keys': { value: 'i', keys: 1000, count: 300_000, isTable: false },
@@ -23,8 +24,9 @@ const LOOPS: Record<string, Loop> = {
 const SELF = fileURLToPath(import.meta.url);
 const main = join(tmpdir(), 'llmspell-bench-');
 
-/** Microseconds of one set and of one get. */
-type Figures = Record<'set' | 'get', number>;
+/** Microseconds of one set, of one get, and of one get all of whose fields are read. */
+type Figures = Record<'set' | 'get' | 'read', number>;
+const KINDS = ['set', 'get', 'read'] as const;
 
 const isInstalled = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
@@ -83,10 +85,20 @@ const engines: Record<string, { isThere: boolean; run(loop: string, directory: s
   },
 };
 
-function figuresOf(output: string, { count }: Loop): Figures {
-  const [set, get] = output.trim().split(/\s+/).slice(-2).map(Number);
-  return { set: (set! * 1e6) / count, get: (get! * 1e6) / count };
+/** Of each round. */
+function figuresOf(output: string, { count }: Loop): Figures[] {
+  const times = output
+    .trim()
+    .split(/\s+/)
+    .map((seconds) => (Number(seconds) * 1e6) / count);
+  const rounds = Array.from({ length: times.length / 3 }, (_, i) => times.slice(3 * i, 3 * i + 3));
+  return rounds.map(([set = 0, get = 0, read = 0]) => ({ set, get, read }));
 }
+
+const least = (rounds: readonly Figures[]): Figures => {
+  const of = (kind: keyof Figures) => Math.min(...rounds.map((figures) => figures[kind]));
+  return { set: of('set'), get: of('get'), read: of('read') };
+};
 
 function inDirectory<T>(work: (directory: string) => T): T {
   const directory = mkdtempSync(main);
@@ -100,44 +112,53 @@ function inDirectory<T>(work: (directory: string) => T): T {
 function measure(name: string, runs: number): void {
   const loop = LOOPS[name]!;
   const there = Object.entries(engines).filter(
-    ([engine, { isThere }]) => isThere && (loop.keys <= 1000 || engine !== 'stock wasmoon, Map'),
+    ([engine, { isThere }]) => isThere && (loop.keys <= FEW || engine !== 'stock wasmoon, Map'),
   );
-  const best = new Map<string, Figures>();
+  const found = new Map(there.map(([engine]) => [engine, [] as Figures[][]]));
   for (let run = 0; run < runs; run++)
-    for (const [engine, { run: runLoop }] of there) {
-      const figures = figuresOf(
-        inDirectory((directory) => runLoop(name, directory)),
-        loop,
+    for (const [engine, { run: runLoop }] of there)
+      found.get(engine)!.push(
+        figuresOf(
+          inDirectory((directory) => runLoop(name, directory)),
+          loop,
+        ),
       );
-      const before = best.get(engine) ?? { set: Number.POSITIVE_INFINITY, get: Number.POSITIVE_INFINITY };
-      best.set(engine, { set: Math.min(before.set, figures.set), get: Math.min(before.get, figures.get) });
-    }
   console.log(`${name}:`);
-  const here = best.get('here')!;
-  for (const [engine, { set, get }] of best)
-    console.log(
-      `  ${engine.padEnd(20)} set ${set.toFixed(2)} µs (${(here.set / set).toFixed(2)} ×)  get ${get.toFixed(2)} µs (${(here.get / get).toFixed(2)} ×)`,
-    );
+  printFigures(new Map([...found].map(([engine, rounds]) => [engine, least(rounds.flat())])), loop);
+  if (loop.keys > FEW) return;
+  console.log('  in the first round:');
+  printFigures(new Map([...found].map(([engine, rounds]) => [engine, least(rounds.map(([first]) => first!))])), loop);
 }
+
+function printFigures(best: ReadonlyMap<string, Figures>, { isTable }: Loop): void {
+  const here = best.get('here')!;
+  for (const [engine, figures] of best) {
+    const parts = KINDS.filter((kind) => isTable || kind !== 'read').map(
+      (kind) => `${kind} ${figures[kind].toFixed(2)} µs (${(here[kind] / figures[kind]).toFixed(2)} ×)`,
+    );
+    console.log(`  ${engine.padEnd(20)} ${parts.join('  ')}`);
+  }
+}
+
+const LISTS = 50;
 
 /** What a state of 1,000,000 entries of 500 bytes costs: memory while it is written, time to open it, and to list a part. */
 async function measureLarge(directory: string, runs: number): Promise<void> {
   const [large, empty] = [join(directory, 'large'), join(directory, 'empty')];
-  const fill =
-    'local v = ("x"):rep(500) for i = 1, 1000000 do State.set("big", "key:" .. i, v) end State.flush() print(0, 0)';
-  const peakBytes = Number(inChild('here', large, fill).trim().split(/\s+/).at(-1));
-  console.log(`1,000,000 entries of 500 bytes: peak memory ${(peakBytes / 2 ** 20).toFixed(0)} MiB`);
+  const fill = 'local v = ("x"):rep(500) for i = 1, 1000000 do State.set("big", "key:" .. i, v) end State.flush()';
+  console.log(`1,000,000 entries of 500 bytes: ${inChild('fill', large, fill).trim()}`);
   const list = `
     ${HERE_NOW}
-    local best = 1e9
-    for i = 1, ${runs} do
+    State.get("big", "key:1")
+    local times = {}
+    for i = 1, ${LISTS} do
       local from = now()
-      assert(#State.list("big", { after = "key:" .. i * 1000, limit = 1000 }) == 1000)
-      best = math.min(best, now() - from)
+      assert(#State.list("big", { after = "key:" .. i * 17000, limit = 1000 }) == 1000)
+      times[i] = (now() - from) * 1000
     end
-    print(best, 0)`;
-  const listing = Number((await runHere(large, list)).split(/\s+/)[0]);
-  console.log(`list of 1,000 of them: ${(listing * 1000).toFixed(2)} ms`);
+    table.sort(times)
+    print(("%.2f ms (the quickest %.2f, the slowest %.2f)"):format(times[${LISTS / 2}], times[1], times[${LISTS}]))`;
+  console.log(`list of 1,000 of them, median of ${LISTS} places: ${(await runHere(large, list)).trim()}`);
   const open = async (path: string) => {
     const from = performance.now();
     const store = await openStore(createLevelBackend({ directory: path }));
@@ -173,12 +194,35 @@ async function runStock(source: string): Promise<string> {
   return engine.doStringSync(source);
 }
 
+/** In MiB: the process's own memory (Linux: `RssAnon`), and the pages of files that it has mapped, which the system takes back when it needs them. */
+function residentMib(): { own: number; mapped: number } {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const of = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
+  return { own: of('RssAnon'), mapped: of('RssFile') };
+}
+
+/** Runs `work` and tells the most that both were, looked at every 20 ms. */
+async function peakMemory(work: () => Promise<unknown>): Promise<string> {
+  const peak = residentMib();
+  const before = { ...peak };
+  const timer = setInterval(() => {
+    const now = residentMib();
+    peak.own = Math.max(peak.own, now.own);
+    peak.mapped = Math.max(peak.mapped, now.mapped);
+  }, 20);
+  await work();
+  clearInterval(timer);
+  const all = process.resourceUsage().maxRSS / 1024;
+  return `peak memory ${peak.own.toFixed(0)} MiB of its own, files mapped ${peak.mapped.toFixed(0)} MiB (${before.mapped.toFixed(0)} of them Node's), together at most ${all.toFixed(0)} MiB`;
+}
+
 const [mode, ...rest] = process.argv.slice(2);
 if (mode === 'here') {
   mkdirSync(rest[0]!, { recursive: true });
-  const output = await runHere(rest[0]!, rest[1]!);
-  // Peak memory of this process, both threads, goes last where the loop has no figures of its own.
-  console.log(output.trim() === '0\t0' ? process.resourceUsage().maxRSS * 1024 : output);
+  console.log(await runHere(rest[0]!, rest[1]!));
+} else if (mode === 'fill') {
+  mkdirSync(rest[0]!, { recursive: true });
+  console.log(await peakMemory(() => runHere(rest[0]!, rest[1]!)));
 } else if (mode === 'stock') console.log(await runStock(rest[0]!));
 else {
   const runs = Number(mode ?? 5);
