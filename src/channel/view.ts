@@ -3,15 +3,14 @@ import { Views } from '../util/views.js';
 
 const FIRST_BYTES = 64 << 10;
 const FIRST_SLOTS = 1024;
-const HEADER_WORDS = 5;
+const HEADER_WORDS = 4;
 /** Words of an entry's header. */
-const HASH = 0;
-const SCOPE_BYTES = 1;
-const KEY_BYTES = 2;
+const SCOPE_BYTES = 0;
+const KEY_BYTES = 1;
 /** How long its value may become in place. */
-const ROOM_BYTES = 3;
+const ROOM_BYTES = 2;
 /** Or {@link ABSENT}, or {@link UNKNOWN}. */
-const VALUE_BYTES = 4;
+const VALUE_BYTES = 3;
 const ABSENT = -1;
 const UNKNOWN = -2;
 /** Any number fits. */
@@ -28,8 +27,8 @@ export class View {
   readonly #mostBytes: number;
   #bytes = new Uint8Array(FIRST_BYTES);
   #words = new Int32Array(this.#bytes.buffer);
-  /** Where entries begin, in words; 0: nothing. */
-  #slots = new Int32Array(FIRST_SLOTS);
+  /** Two words each: where its entry begins, in words (0: nothing), and the hash of its name, so that a look at another one's entry is seldom needed. */
+  #slots = new Int32Array(2 * FIRST_SLOTS);
   #count = 0;
   readonly #views = new Views();
   /** In bytes. Not from 0: that place means nothing. */
@@ -73,7 +72,7 @@ export class View {
 
   clear(): void {
     if (this.#count === 0) return;
-    this.#slots = new Int32Array(FIRST_SLOTS);
+    this.#slots = new Int32Array(2 * FIRST_SLOTS);
     this.#count = 0;
     this.#end = 4;
   }
@@ -82,13 +81,14 @@ export class View {
     return 4 * (entry + HEADER_WORDS) + this.#words[entry + SCOPE_BYTES]! + this.#words[entry + KEY_BYTES]!;
   }
 
-  /** The slot of the entry, or the free one where it would be. */
+  /** Where the slot of the entry begins, or the free one where it would be. */
   #find(scope: Bytes, key: Bytes, hash: number): number {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    for (let entry = this.#slots[slot]!; entry !== 0; entry = this.#slots[slot]!) {
-      if (this.#words[entry + HASH] === hash && this.#isOf(entry, scope, key)) break;
-      slot = (slot + 1) & mask;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
+      if (slots[slot + 1] === hash && this.#isOf(entry, scope, key)) break;
+      slot = (slot + 2) & mask;
     }
     return slot;
   }
@@ -110,7 +110,6 @@ export class View {
   #add(slot: number, scope: Bytes, key: Bytes, hash: number, room: number, size: number): number {
     const entry = this.#end >> 2;
     const words = this.#words;
-    words[entry + HASH] = hash;
     words[entry + SCOPE_BYTES] = scope.length;
     words[entry + KEY_BYTES] = key.length;
     words[entry + ROOM_BYTES] = room;
@@ -118,6 +117,7 @@ export class View {
     copyBytes(key, 0, key.length, this.#bytes, this.#end + 4 * HEADER_WORDS + scope.length);
     if (this.#slots[slot] === 0) this.#count++;
     this.#slots[slot] = entry;
+    this.#slots[slot + 1] = hash;
     this.#end += size;
     return entry;
   }
@@ -134,20 +134,23 @@ export class View {
       this.#bytes = larger;
       this.#words = new Int32Array(larger.buffer, 0, larger.length >> 2);
     }
-    if (2 * this.#count < this.#slots.length) return false;
+    // Three quarters of them in use.
+    if (8 * this.#count < 3 * this.#slots.length) return false;
     this.#spread();
     return true;
   }
 
   #spread(): void {
     const before = this.#slots;
-    this.#slots = new Int32Array(2 * before.length);
-    const mask = this.#slots.length - 1;
-    for (const entry of before) {
-      if (entry === 0) continue;
-      let slot = this.#words[entry + HASH]! & mask;
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-      this.#slots[slot] = entry;
+    const slots = new Int32Array(2 * before.length);
+    const mask = slots.length - 1;
+    for (let at = 0; at < before.length; at += 2) {
+      if (before[at] === 0) continue;
+      let slot = (before[at + 1]! << 1) & mask;
+      while (slots[slot] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = before[at]!;
+      slots[slot + 1] = before[at + 1]!;
     }
+    this.#slots = slots;
   }
 }
