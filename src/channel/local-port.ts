@@ -14,8 +14,8 @@ import { View } from './view.js';
 export class LocalPort implements StatePort {
   readonly #channel: StateChannel;
   readonly #ring: RingWriter;
-  readonly #view = new View();
-  /** Of the ring's: what the view knows was true in it. */
+  readonly #view: View;
+  /** Of the state as a whole: what the view knows was true in it. */
   #epoch = 0;
   /** Counts what changes the view. */
   #version = 0;
@@ -25,6 +25,7 @@ export class LocalPort implements StatePort {
   constructor(channel: StateChannel, ring: RingWriter) {
     this.#channel = channel;
     this.#ring = ring;
+    this.#view = new View(ring.bucketEpochs);
   }
 
   get(scope: Bytes, key: Bytes, view?: number): Bytes | undefined {
@@ -32,22 +33,31 @@ export class LocalPort implements StatePort {
     this.#begin();
     const known = this.#view.get(scope, key, hashOfName(scope, key));
     if (known !== undefined) return known ?? undefined;
-    return this.#learn(scope, key, (s, k) => this.#channel.get(s, k));
+    return this.#learn(scope, key, (s, k) => this.#channel.get(s, k) ?? null) ?? undefined;
   }
 
   has(scope: Bytes, key: Bytes, view?: number): boolean {
     if (view !== undefined) return this.#channel.has(scope, key, view);
     this.#begin();
     const known = this.#view.get(scope, key, hashOfName(scope, key));
-    return known === undefined ? this.#channel.has(scope, key) : known !== null;
+    if (known !== undefined) return known !== null;
+    let is = false;
+    // Where there is something it is not known what.
+    this.#learn(scope, key, (s, k) => {
+      is = this.#channel.has(s, k);
+      return is ? undefined : null;
+    });
+    return is;
   }
 
   set(scope: Bytes, key: Bytes, value: Bytes | null): void {
     this.#begin();
     const hash = hashOfName(scope, key);
+    // Before the change can be drained: what others write after it must not pass for what they wrote before.
+    const epoch = this.#view.epochOf(hash);
     if (this.#isRinged && this.#ring.put(scope, key, hash, value)) {
       this.#version++;
-      this.#view.put(scope, key, hash, value);
+      this.#view.put(scope, key, hash, value, epoch);
       return;
     }
     const own = value === null ? null : value.slice();
@@ -124,15 +134,16 @@ export class LocalPort implements StatePort {
     this.#view.clear();
   }
 
-  /** Makes a round trip and keeps the value of the key that comes back. */
+  /** Makes a round trip and keeps the value of the key that comes back; null: there is none, undefined: it is not known. */
   #learn<T extends Bytes | null | undefined>(scope: Bytes, key: Bytes, ask: (scope: Bytes, key: Bytes) => T): T {
     const [ownScope, ownKey] = [scope.slice(), key.slice()];
     const hash = hashOfName(scope, key);
     const version = ++this.#version;
+    const epoch = this.#view.epochOf(hash);
     // Where the round trip fails it may have changed something all the same.
     this.#view.forget(scope, key, hash);
     const value = ask(ownScope, ownKey);
-    if (version === this.#version) this.#view.put(ownScope, ownKey, hash, value ?? null);
+    if (value !== undefined && version === this.#version) this.#view.put(ownScope, ownKey, hash, value, epoch);
     else this.#view.forget(ownScope, ownKey, hash);
     return value;
   }

@@ -16,10 +16,14 @@ import type { Bytes } from '../util/bytes.js';
  *
  * - **Writes** go into a ring in shared memory (`ring.ts`), each with the time it was made. The host empties it in order, in batches, into the store. A
  *   full ring makes the script wait; nothing is dropped. What is too large for the ring is a round trip.
- * - **Reads** come from the worker's view (`view.ts`): what the script has written and read. It holds while the epoch, a cell
- *   beside the ring, stands still. The host moves the epoch, before whoever did it is told that it is done, whenever anybody else changes the
- *   state: another script, the embedding program, a restore. The worker then forgets everything, also its own writes: those are
- *   in the ring, and the round trip that the next read makes finds them in the store.
+ * - **Reads** come from the worker's view (`view.ts`): what the script has written and read. A value holds while its epoch stands still: names
+ *   fall into 1024 buckets by their hashes, and beside the ring there is a cell for each. Whenever anybody else changes values (another
+ *   script, the embedding program), the host moves the epochs of their buckets, in the moment in which the store begins to show the change and before
+ *   whoever did it is told that it is done; with a restore, a failed commit, and what a guest's holder tells (`share/protocol.ts`), that of
+ *   the state as a whole, and everything is forgotten. What is forgotten may be the script's own write: that is in the ring, and the round trip that
+ *   the next read makes finds it in the store. A value is kept with the epoch from before it was asked for, or put into the ring: what
+ *   moved it since then may not be in the value. So each read is what the store's one order had at a moment between the read's beginning and its end,
+ *   or the script's own write that is yet to come there; and as changes move their epochs in that order, no read goes back in it.
  *   What the view does not know is a round trip. LevelDB could be read from this thread too, in 1–4 µs, through a handle of its own; but
  *   opening one ends in an event of the thread's loop, which stands still while the script runs, and loading it for every script
  *   before it runs costs 15 ms and more. So a script pays for each key it meets first, and no script for what it does not read.

@@ -1,4 +1,5 @@
 import { type Bytes, copyBytes, equalBytes } from '../util/bytes.js';
+import { NAME_BUCKETS, type NameSet } from '../util/name-set.js';
 
 /**
  * What a script writes to the state, on its way from the worker to the host: a ring in shared memory, and beside it the few cells with which
@@ -39,9 +40,11 @@ const TAKEN = 1;
 const AWAKE = 2;
 /** 1 once the state took a change no more: nothing goes through the ring any longer. */
 const FAILED = 3;
-/** Changes whenever anybody but this script changed the state. */
+/** Changes whenever anybody but this script changed the state as a whole. */
 const EPOCH = 4;
-const CELLS_BYTES = 32;
+/** Then as many as there are buckets of names: each changes whenever anybody but this script changed the value of a name in it. */
+const FIRST_BUCKET = 8;
+const CELLS_BYTES = 4 * (FIRST_BUCKET + NAME_BUCKETS);
 
 export const createRingMemory = (): SharedArrayBuffer => new SharedArrayBuffer(CELLS_BYTES + CAPACITY);
 
@@ -84,6 +87,11 @@ export class RingWriter extends Ring {
 
   get epoch(): number {
     return Atomics.load(this.cells, EPOCH);
+  }
+
+  /** The epoch of each bucket of names. */
+  get bucketEpochs(): Int32Array {
+    return this.cells.subarray(FIRST_BUCKET);
   }
 
   /**
@@ -247,9 +255,10 @@ export class RingReader extends Ring {
     this.#taken(this.written);
   }
 
-  /** Tells the script that somebody else changed the state. */
-  nextEpoch(): void {
-    Atomics.add(this.cells, EPOCH, 1);
+  /** Tells the script that somebody else changed the values of these names; without names: the state as a whole. */
+  nextEpoch(names?: NameSet): void {
+    if (names === undefined) Atomics.add(this.cells, EPOCH, 1);
+    else for (const bucket of names.buckets) Atomics.add(this.cells, FIRST_BUCKET + bucket, 1);
   }
 
   #taken(position: number): void {

@@ -1,9 +1,10 @@
 import { type Bytes, copyBytes } from '../util/bytes.js';
+import { bucketOf, NAME_BUCKETS } from '../util/name-set.js';
 import { Views } from '../util/views.js';
 
 const FIRST_BYTES = 64 << 10;
 const FIRST_SLOTS = 1024;
-const HEADER_WORDS = 4;
+const HEADER_WORDS = 5;
 /** Words of an entry's header. */
 const SCOPE_BYTES = 0;
 const KEY_BYTES = 1;
@@ -11,6 +12,8 @@ const KEY_BYTES = 1;
 const ROOM_BYTES = 2;
 /** Or {@link ABSENT}, or {@link UNKNOWN}. */
 const VALUE_BYTES = 3;
+/** In which the value was true. */
+const EPOCH = 4;
 const ABSENT = -1;
 const UNKNOWN = -2;
 /** Any number fits. */
@@ -22,9 +25,12 @@ const aligned = (bytes: number): number => (bytes + 3) & ~3;
  * What a script knows of the state: values by scope and key, in bounded memory. A hash table (open addressing, linear probing) of entries
  * in one block of bytes: nothing is allocated on the way, and a lookup makes no strings. When the block has grown to its
  * limit, everything is forgotten. Whoever asks brings the hash of the name (`hashOfName`).
+ *
+ * A value is known as long as the epoch of its name's bucket stands where it stood before the value was asked for.
  */
 export class View {
   readonly #mostBytes: number;
+  readonly #epochs: Int32Array;
   #bytes = new Uint8Array(FIRST_BYTES);
   #words = new Int32Array(this.#bytes.buffer);
   /** Two words each: where its entry begins, in words (0: nothing), and the hash of its name, so that a look at another one's entry is seldom needed. */
@@ -34,8 +40,15 @@ export class View {
   /** In bytes. Not from 0: that place means nothing. */
   #end = 4;
 
-  constructor(mostBytes = 32 << 20) {
+  /** @param epochs one for each bucket of names; others may change them at any time */
+  constructor(epochs: Int32Array = new Int32Array(NAME_BUCKETS), mostBytes = 32 << 20) {
+    this.#epochs = epochs;
     this.#mostBytes = mostBytes;
+  }
+
+  /** The present epoch of a name, by its hash: to be taken before its value is asked for. */
+  epochOf(hash: number): number {
+    return Atomics.load(this.#epochs, bucketOf(hash));
   }
 
   /** The value, good until the next call; null: it is known that there is none; undefined: not known. */
@@ -43,12 +56,13 @@ export class View {
     const entry = this.#slots[this.#find(scope, key, hash)]!;
     if (entry === 0) return undefined;
     const length = this.#words[entry + VALUE_BYTES]!;
-    if (length < 0) return length === ABSENT ? null : undefined;
+    if (length === UNKNOWN || this.#words[entry + EPOCH] !== this.epochOf(hash)) return undefined;
+    if (length === ABSENT) return null;
     return this.#views.of(this.#bytes, this.#valueAt(entry), length);
   }
 
-  /** `value` null: there is none. */
-  put(scope: Bytes, key: Bytes, hash: number, value: Bytes | null): void {
+  /** `value` null: there is none. It was true in `epoch` of its name. */
+  put(scope: Bytes, key: Bytes, hash: number, value: Bytes | null, epoch: number): void {
     const room = aligned(Math.max(value?.length ?? 0, LEAST_ROOM_BYTES));
     const size = 4 * HEADER_WORDS + aligned(scope.length + key.length) + room;
     if (size > this.#mostBytes / 8) {
@@ -61,6 +75,7 @@ export class View {
       if (this.#reserve(size)) slot = this.#find(scope, key, hash);
       entry = this.#add(slot, scope, key, hash, room, size);
     }
+    this.#words[entry + EPOCH] = epoch;
     this.#words[entry + VALUE_BYTES] = value === null ? ABSENT : value.length;
     if (value !== null) copyBytes(value, 0, value.length, this.#bytes, this.#valueAt(entry));
   }

@@ -1,5 +1,6 @@
 import { type RingBatch, RingReader } from '../channel/ring.js';
 import { type LlmspellError, toLlmspellError } from '../errors.js';
+import type { NameSet } from '../util/name-set.js';
 
 /** How long to wait before looking into the ring again while something comes. */
 const LOOK_MS = 1;
@@ -32,9 +33,9 @@ export class RingDrain {
     this.#lookSoon();
   }
 
-  /** Tells the script that somebody else changed the state. */
-  nextEpoch(): void {
-    this.#ring.nextEpoch();
+  /** Tells the script that somebody else changed the values of these names; without names: the state as a whole. */
+  nextEpoch(names?: NameSet): void {
+    this.#ring.nextEpoch(names);
   }
 
   /**

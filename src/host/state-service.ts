@@ -95,8 +95,8 @@ export class StateSession {
   #open(store: StateStore): void {
     this.#opened ??= store;
     this.#unwatch();
-    this.#unwatch = store.watch((writer) => {
-      if (writer !== this) this.#drain.nextEpoch();
+    this.#unwatch = store.watch((writer, names) => {
+      if (writer !== this) this.#drain.nextEpoch(names);
     });
   }
 

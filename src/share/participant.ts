@@ -1,5 +1,5 @@
 import { LlmspellError } from '../errors.js';
-import type { ActivatedGeneration, Change, Durability, GenerationOrigin, Position } from '../state/types.js';
+import type { ActivatedGeneration, Change, Durability, GenerationOrigin, Position, Watcher } from '../state/types.js';
 import { randomHex } from '../util/hash.js';
 import { thisProcess } from '../util/process-identity.js';
 import { packChanges } from './changes.js';
@@ -23,7 +23,7 @@ export interface ParticipantOptions extends Omit<MembershipOptions, 'guest'> {
 /** What a participant tells. */
 export interface ParticipantEvents {
   /** As `StateStore.watch`. */
-  changed(writer: unknown): void;
+  changed: Watcher;
   /** It is the holder, or the guest of another one, from now on. */
   joined(): void;
 }
@@ -218,7 +218,7 @@ export class Participant {
     const changed = (spared: number) => this.#events.changed(spared === 0 ? undefined : this.#requests.get(spared));
     const options = { ...this.#options, guest: this.#guest, isWanted: () => this.#isWanted() };
     role = await join(options, { changed, ended }, timeoutMs, serveAfterMs);
-    if (role.kind === 'holder') role.store.watch((writer) => this.#events.changed(writer));
+    if (role.kind === 'holder') role.store.watch((writer, names) => this.#events.changed(writer, names));
     else this.#heard = { ...role.link.facts };
     this.#role = hasEnded ? undefined : role;
     this.#events.joined();

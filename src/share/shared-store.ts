@@ -17,6 +17,7 @@ import type {
   StateSnapshot,
   StateStore,
   StoredValue,
+  Watcher,
   Written,
 } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
@@ -44,15 +45,15 @@ class SharedStore implements StateStore {
   readonly durability: Durability;
   readonly #maxValueBytes: number;
   readonly #participant: Participant;
-  readonly #watchers = new Set<(writer: unknown) => void>();
+  readonly #watchers = new Set<Watcher>();
 
   constructor(options: SharedStoreOptions) {
     this.readOnly = options.readOnly;
     this.durability = options.durability;
     this.#maxValueBytes = options.maxValueBytes;
     this.#participant = new Participant(options, {
-      changed: (writer) => {
-        for (const listener of this.#watchers) listener(writer);
+      changed: (writer, names) => {
+        for (const listener of this.#watchers) listener(writer, names);
       },
       joined: () => this.#tellWatchers(),
     });
@@ -142,7 +143,7 @@ class SharedStore implements StateStore {
     await this.#participant.ask('flush', []);
   }
 
-  watch(listener: (writer: unknown) => void): () => void {
+  watch(listener: Watcher): () => void {
     this.#watchers.add(listener);
     this.#tellWatchers();
     return () => {

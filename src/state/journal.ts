@@ -2,6 +2,7 @@ import { LlmspellError } from '../errors.js';
 import type { Bytes } from '../util/bytes.js';
 import type { Clock } from '../util/clock.js';
 import { hashOfRaw } from '../util/name-hash.js';
+import { NameSet } from '../util/name-set.js';
 import { type Documents, liveTimeline, type Timeline } from './catalog.js';
 import { changeOf } from './change-batch.js';
 import type { RecordedChanges } from './generation.js';
@@ -16,6 +17,7 @@ import type {
   Position,
   Receipt,
   StoredValue,
+  Watcher,
   Written,
 } from './types.js';
 import { Group, WriteQueue } from './write-queue.js';
@@ -47,7 +49,9 @@ export class Journal {
   readonly #documents: Documents;
   readonly #clock: Clock;
   readonly #maxValueBytes: number;
-  readonly #watchers = new Set<(writer: unknown) => void>();
+  readonly #watchers = new Set<Watcher>();
+  /** The names of what was recorded and those who watch were not told of yet. */
+  readonly #recorded = new NameSet();
   /** Lists that every new group is put into. */
   readonly #newGroups = new Set<Group[]>();
   /** Of the last change accepted; the head in the documents is that of the last one committed. */
@@ -79,14 +83,14 @@ export class Journal {
   }
 
   /** As `StateStore.watch`. */
-  watch(listener: (writer: unknown) => void): () => void {
+  watch(listener: Watcher): () => void {
     this.#watchers.add(listener);
     return () => void this.#watchers.delete(listener);
   }
 
-  /** Tells those who watch that readers begin to see something else. */
-  changed(writer?: unknown): void {
-    for (const listener of this.#watchers) listener(writer);
+  /** Tells those who watch that readers begin to see something else; without names: anywhere. */
+  changed(writer?: unknown, names?: NameSet): void {
+    for (const listener of this.#watchers) listener(writer, names);
   }
 
   /** Calls `work` with the groups that changes are recorded in from now on, until it ends. */
@@ -185,6 +189,7 @@ export class Journal {
         this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
         this.#seq++;
         group.recordFrom(prefix, batch, this.#timeMs);
+        this.#recorded.add(batch.hash);
       } else {
         const change = changeOf(batch);
         assertStorable(change, this.#maxValueBytes);
@@ -198,7 +203,7 @@ export class Journal {
     if (value === null && !isThere(lookup, concat(prefix, key))) return;
     this.#timeMs = Math.max(this.#timeMs, timeMs);
     this.#seq++;
-    group.record(prefix, key, this.#timeMs, value);
+    this.#recorded.add(group.record(prefix, key, this.#timeMs, value));
   }
 
   /** Resolves by durability; what was recorded is every change since `before`. */
@@ -207,7 +212,8 @@ export class Journal {
     const written = { seq, effective: seq - before };
     if (seq === before) return written;
     if (receipt) group.receipts.set(receipt.name, receipt.content(written));
-    this.changed(writer);
+    this.changed(writer, this.#recorded);
+    this.#recorded.clear();
     await this.queue.accepted(group);
     if (receipt) await this.queue.committed(group);
     return written;

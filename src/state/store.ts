@@ -35,6 +35,7 @@ import type {
   StateStore,
   StoredValue,
   StoreOptions,
+  Watcher,
   Written,
 } from './types.js';
 import type { Group } from './write-queue.js';
@@ -211,7 +212,7 @@ class Store implements StateStore {
     await this.#journal.queue.flush();
   }
 
-  watch(listener: (writer: unknown) => void): () => void {
+  watch(listener: Watcher): () => void {
     return this.#journal.watch(listener);
   }
 

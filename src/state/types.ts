@@ -1,5 +1,6 @@
 import type { Bytes } from '../util/bytes.js';
 import type { Clock } from '../util/clock.js';
+import type { NameSet } from '../util/name-set.js';
 
 /** One change as a caller hands it in: `value` is MessagePack (see `codec.ts`), `null` deletes. */
 export interface Change {
@@ -209,6 +210,9 @@ export interface HistoryItem {
 /** `always`: a write resolves when it is on disk; `interval`: it is on disk within the flush interval; `none`: when the system likes. */
 export type Durability = 'always' | 'interval' | 'none';
 
+/** Told of a change: who made it, and whose values it may concern; without `names`, which are good during the call only: of any name. */
+export type Watcher = (writer: unknown, names?: NameSet) => void;
+
 /**
  * The engine under `State`: scoped keys over a backend, every change numbered and timed, history, snapshots, generations.
  * Writes take effect for every reader in the order of the calls, before the call returns; the promise tells the durability.
@@ -263,7 +267,7 @@ export interface StateStore {
    * Calls `listener` whenever readers begin to see something else (writes, restores, changes that a failed commit takes back), at that moment, with
    * the `writer` that `write` was given. Returns what ends it.
    */
-  watch(listener: (writer: unknown) => void): () => void;
+  watch(listener: Watcher): () => void;
 
   snapshot(): Promise<LiveSnapshot>;
   /** The whole state as it was after change `seq`. Throws `HISTORY_UNREACHABLE` where the history kept does not reach it. */

@@ -44,11 +44,13 @@ export class Group {
     this.done.catch(() => undefined);
   }
 
-  /** `scope` is its prefix in the raw key. */
-  record(scope: Bytes, key: Bytes, timeMs: number, value: Bytes | null): void {
+  /** `scope` is its prefix in the raw key. Returns the hash of the name. */
+  record(scope: Bytes, key: Bytes, timeMs: number, value: Bytes | null): number {
     this.lastTimeMs = timeMs;
     const at = value === null ? this.changes.delete(scope, key, timeMs) : this.changes.put(scope, key, timeMs, value);
-    this.newest.note(hashOfRaw(scope, key), at);
+    const hash = hashOfRaw(scope, key);
+    this.newest.note(hash, at);
+    return hash;
   }
 
   /** The keys with changes whose raw key begins with `scope`. */

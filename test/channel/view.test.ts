@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { View } from '../../src/channel/view.js';
 import { type Bytes, equalBytes, utf8 } from '../../src/util/bytes.js';
 import { hashOfName } from '../../src/util/name-hash.js';
+import { bucketOf, NAME_BUCKETS } from '../../src/util/name-set.js';
 
 const put = (view: View, scope: Bytes, key: Bytes, value: Bytes | null) =>
-  view.put(scope, key, hashOfName(scope, key), value);
+  view.put(scope, key, hashOfName(scope, key), value, view.epochOf(hashOfName(scope, key)));
 const get = (view: View, scope: Bytes, key: Bytes) => view.get(scope, key, hashOfName(scope, key));
 
 const name = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 3 }), fc.constantFrom(utf8('a'), utf8('ab'), utf8('b')));
@@ -47,7 +48,7 @@ test('keeps many keys, and values that grow', () => {
 });
 
 test('forgets when it is full, and never tells anything that is wrong', () => {
-  const view = new View(256 << 10);
+  const view = new View(undefined, 256 << 10);
   for (let round = 0; round < 3; round++)
     for (let i = 0; i < 5000; i++) {
       put(view, utf8('s'), utf8(`${i}`), new Uint8Array(50).fill(i + round));
@@ -60,8 +61,33 @@ test('forgets when it is full, and never tells anything that is wrong', () => {
 });
 
 test('does not keep what is large beside its limit, and forgets what it knew of it', () => {
-  const view = new View(256 << 10);
+  const view = new View(undefined, 256 << 10);
   put(view, utf8('s'), utf8('k'), Uint8Array.of(1));
   put(view, utf8('s'), utf8('k'), new Uint8Array(100_000));
   expect(get(view, utf8('s'), utf8('k'))).toBeUndefined();
+});
+
+test('knows a value no longer when the epoch of its bucket has changed, and the others as before', () => {
+  const epochs = new Int32Array(NAME_BUCKETS);
+  const view = new View(epochs);
+  const keys = Array.from({ length: 100 }, (_, i) => utf8(`${i}`));
+  for (const key of keys) put(view, utf8('s'), key, key);
+  const changed = bucketOf(hashOfName(utf8('s'), keys[7]!));
+  epochs[changed]!++;
+  for (const key of keys) {
+    const isChanged = bucketOf(hashOfName(utf8('s'), key)) === changed;
+    expect(get(view, utf8('s'), key)).toEqual(isChanged ? undefined : key);
+  }
+  put(view, utf8('s'), keys[7]!, null);
+  expect(get(view, utf8('s'), keys[7]!)).toBe(null);
+});
+
+test('a value that was asked for before the epoch changed is not believed after it', () => {
+  const epochs = new Int32Array(NAME_BUCKETS);
+  const view = new View(epochs);
+  const hash = hashOfName(utf8('s'), utf8('k'));
+  const asked = view.epochOf(hash);
+  epochs[bucketOf(hash)]!++;
+  view.put(utf8('s'), utf8('k'), hash, utf8('old'), asked);
+  expect(view.get(utf8('s'), utf8('k'), hash)).toBe(undefined);
 });
