@@ -195,8 +195,16 @@ export class Host implements HostParts {
   }
 
   async #openRecovery(): Promise<RecoveryOrchestrator> {
-    const { RecoveryOrchestrator } = await import('../recovery/orchestrator.js');
-    return new RecoveryOrchestrator({ store: await this.store(), backups: await this.backups() });
+    const [{ RecoveryOrchestrator }, { schemaGuard }] = await Promise.all([
+      import('../recovery/orchestrator.js'),
+      import('./schema-guard.js'),
+    ]);
+    const { migration_enabled: isMigrating, schema_dir: schemas } = this.config.runtime.state_persistence;
+    return new RecoveryOrchestrator({
+      store: await this.store(),
+      backups: await this.backups(),
+      ...(isMigrating && { assertSchema: await schemaGuard(schemas) }),
+    });
   }
 
   async #openMigration(): Promise<Migrator> {

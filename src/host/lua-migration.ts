@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Handlers } from '../channel/responder.js';
 import type { MachineSettings, RunReport } from '../channel/start.js';
-import { LlmspellError } from '../errors.js';
+import { type ErrorCode, LlmspellError } from '../errors.js';
 import type { LuaEntry, LuaFile, LuaOutcome, LuaSteps } from '../migration/lua-steps.js';
 import { decodeTree, encodeTree, type Tree } from '../migration/tree.js';
 import { type Bytes, utf8 } from '../util/bytes.js';
@@ -64,6 +64,13 @@ while work do
   if ok then work = next else work = step('done', storable(results)) end
 end
 `;
+
+/** A migration has no options for its limits, as scripts have. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  SCRIPT_TIMEOUT: 'Nothing was changed. Give them more time with `runtime.script_timeout_seconds`.',
+  SCRIPT_INSTRUCTIONS: 'Nothing was changed. Raise `engines.lua.max_instructions`.',
+  SCRIPT_MEMORY: 'Nothing was changed. Raise `engines.lua.memory_limit`.',
+};
 
 /** A promise that somebody else keeps. */
 class Waiting<T> {
@@ -160,11 +167,15 @@ export class LuaMigration implements LuaSteps {
   /** Whoever waits for an answer, now or later, is told how the machine ended. */
   #end({ error }: RunReport): void {
     this.#reason = error
-      ? new LlmspellError(error.code, `The Lua steps were stopped: ${error.message}`, { hint: error.hint })
+      ? new LlmspellError(error.code, `The Lua steps were stopped: ${decapitalized(error.message)}`, {
+          hint: HINTS[error.code] ?? error.hint,
+        })
       : new LlmspellError('MIGRATION_FAILED', 'A Lua step ended the machine that it runs in.');
     this.#answer.reject(this.#reason);
   }
 }
+
+const decapitalized = (sentence: string): string => sentence.charAt(0).toLowerCase() + sentence.slice(1);
 
 /** An empty result is nil, as is one whose value is. */
 function outcomeOf(result: Tree): LuaOutcome {

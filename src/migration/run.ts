@@ -76,7 +76,8 @@ export async function migrateAll(run: MigrationRun): Promise<ActivatedGeneration
         const activated = await generation.activate({ ...origin, changes: build.changes() });
         return { ...activated, changed: build.changed };
       } catch (error) {
-        if (attempt === ATTEMPTS || !isConflict(error)) throw error;
+        if (!isConflict(error)) throw error;
+        if (attempt === ATTEMPTS) throw outrun(error);
       }
     }
   } finally {
@@ -86,6 +87,12 @@ export async function migrateAll(run: MigrationRun): Promise<ActivatedGeneration
 }
 
 const isConflict = (error: unknown): boolean => error instanceof LlmspellError && error.code === 'RESTORE_FAILED';
+
+const outrun = (cause: unknown) =>
+  new LlmspellError('MIGRATION_FAILED', 'Other processes wrote to the state faster than the migration could follow.', {
+    hint: 'Nothing was changed. Migrate again while they write less, or from the process that has had the state open longest.',
+    cause,
+  });
 
 class Building {
   /** Changes recorded in the history. */

@@ -27,6 +27,8 @@ const ROLLBACK_ID = /^rollback-\d+$/;
 export interface RecoverySetup {
   store: StateStore;
   backups: BackupManager;
+  /** As that of the store: what it refuses is told of a state that was restored. */
+  assertSchema?: (version: string | undefined) => void;
   clock?: Clock;
 }
 
@@ -58,11 +60,13 @@ type Outcome = Omit<RestoreResult, 'durationMs'>;
 export class RecoveryOrchestrator {
   readonly #store: StateStore;
   readonly #backups: BackupManager;
+  readonly #assertSchema: RecoverySetup['assertSchema'];
   readonly #clock: Clock;
 
-  constructor({ store, backups, clock = systemClock }: RecoverySetup) {
+  constructor({ store, backups, assertSchema, clock = systemClock }: RecoverySetup) {
     this.#store = store;
     this.#backups = backups;
+    this.#assertSchema = assertSchema;
     this.#clock = clock;
   }
 
@@ -228,7 +232,7 @@ export class RecoveryOrchestrator {
       chain: plan.chain.map(({ id }) => id),
       restoredToMs: moment.timeMs,
       schemaVersion: source.schemaVersion,
-      warnings: schemaWarnings(before, source.schemaVersion, isWhole),
+      warnings: schemaWarnings(before, source.schemaVersion, isWhole, this.#assertSchema),
     };
   }
 
@@ -327,7 +331,7 @@ export class RecoveryOrchestrator {
       chain: [],
       restoredToMs: timeMs,
       schemaVersion,
-      warnings: schemaWarnings(before, schemaVersion, true),
+      warnings: schemaWarnings(before, schemaVersion, true, this.#assertSchema),
     };
   }
 }

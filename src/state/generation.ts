@@ -9,8 +9,11 @@ import { Loading } from './loading.js';
 import { Checksums, operationsOf, type SealedPage, sealPage } from './sealed-page.js';
 import type { ActivatedGeneration, Change, GenerationOrigin, GenerationWriter, RawEntry, RawWrite } from './types.js';
 
-/** Changes that a swap records are cut into segments of about this size. */
-const SEGMENT_BYTES = 4 << 20;
+/**
+ * Changes that a swap records are cut into segments of about this size: well below what a backend keeps the buffers of (`level-batches.ts`),
+ * so that a swap of any size takes the same memory.
+ */
+const SEGMENT_BYTES = 1 << 20;
 
 /** What a generation needs of its store. */
 export interface GenerationHost {

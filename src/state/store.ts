@@ -105,7 +105,8 @@ class Store implements StateStore {
     this.#past = new PastReads({ backend, documents, queue: journal.queue, isEnabled });
     const assertWritable = () => this.#assertWritable();
     const freed = () => this.#housekeeping.start();
-    this.#swaps = new Swaps({ backend, documents, journal, reads, freed, assertWritable });
+    const assertFit = () => this.#assertFit();
+    this.#swaps = new Swaps({ backend, documents, journal, reads, freed, assertWritable, assertFit });
     this.#housekeeping = new Housekeeping({
       backend,
       documents,

@@ -21,6 +21,8 @@ export interface SwapHost {
   freed(): void;
   /** Throws where the store is closed or read-only. */
   assertWritable(): void;
+  /** Throws where the state is of a version that is not written to. */
+  assertFit(): void;
 }
 
 /** Generations: built beside the live one, and made the live one in a commit of its own. */
@@ -84,8 +86,10 @@ export class Swaps {
 
   /** @param written resolves when the generation is whole */
   async #activate(generation: number, origin: GenerationOrigin, written: Promise<void>): Promise<ActivatedGeneration> {
-    const { assertWritable, backend, documents, reads } = this.#host;
+    const { assertFit, assertWritable, backend, documents, reads } = this.#host;
     assertWritable();
+    // What brings a version of its own is how one gets out of a newer one.
+    if (origin.rewind === undefined && origin.schema === undefined) assertFit();
     return await this.#paused(async () => {
       // Those who were let in before the pause.
       await reads.turn;

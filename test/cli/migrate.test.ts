@@ -34,16 +34,37 @@ test('restoring a backup of an older version says so, and migrates it with --mig
   expect(refused).toMatchObject({ code: 2 });
 }, 60_000);
 
-test('a state of a newer version than the schemas is read and not written to, by anybody', async () => {
+const REFUSAL = /is of schema version 2.0.0, and the schemas go up to 1.0.0: it is not written to/;
+
+test('a state of a newer version than the schemas is read and not written to, by anybody, in any way', async () => {
   const cli = await migrating();
+  const { id: old } = JSON.parse(await cli.ok('backup', 'create', '--json')) as { id: string };
   await cli.ok('migrate', 'run', '--yes');
   await rm(join(cli.cwd, 'schemas/2.0.0.toml'));
   const refused = await cli.run(['state', 'set', 's', 'k', '1', '--json']);
   expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'SCHEMA_NEWER' } });
+  await cli.ok('state', 'export', 'e.jsonl');
+  await writeFile(join(cli.cwd, 'other.jsonl'), '{"scope": "s", "key": "l", "value": 1}\n');
+  for (const args of [
+    ['state', 'import', 'other.jsonl', '--yes'],
+    ['state', 'import', 'other.jsonl', '--merge'],
+    ['state', 'delete', 's', 'k'],
+    ['state', 'clear', '--yes'],
+    ['backup', 'restore', old, '--scope', 's', '--yes'],
+  ])
+    expect(await cli.call(...args), args.join(' ')).toMatchObject({ code: 1, stderr: expect.stringMatching(REFUSAL) });
   const script = await cli.run(['exec', 'print(State.get("s", "k").body) State.set("s", "k", 1)']);
   expect(script.stdout).toBe('x\n');
   expect(script.stderr).toContain('The state is of schema version 2.0.0, and the schemas go up to 1.0.0');
   expect(await cli.ok('state', 'get', 's', 'k')).toBe('{"body": "x"}\n');
+  const { id } = JSON.parse(await cli.ok('backup', 'create', '--json')) as { id: string };
+  // It is the way out; back in, it is told what that means.
+  const out = await cli.call('backup', 'restore', old, '--yes');
+  expect(out).toMatchObject({ code: 0, stderr: expect.not.stringMatching(REFUSAL) });
+  await cli.ok('state', 'set', 's', 'l', '1');
+  const newer = await cli.call('backup', 'restore', id, '--yes');
+  expect(newer).toMatchObject({ code: 0, stderr: expect.stringMatching(REFUSAL) });
+  expect(await cli.ok('state', 'scopes')).toBe('s\n');
 }, 60_000);
 
 test('what stands in the way of a migration is listed, for people and for programs', async () => {

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/backup/types.js';
+import { LuaMigration } from '../../src/host/lua-migration.js';
 import { MigrationFailure } from '../../src/migration/failure.js';
+import type { OpenLuaSteps } from '../../src/migration/lua-steps.js';
 import { RecoveryOrchestrator } from '../../src/recovery/orchestrator.js';
 import { createLevelBackend } from '../../src/state/backends/level.js';
+import { KEPT_BYTES } from '../../src/state/backends/level-batches.js';
 import { checkState } from '../../src/state/check.js';
 import { openStore } from '../../src/state/store.js';
 import { BACKENDS, newDirectory } from '../backup/harness.js';
+import { MACHINE } from '../host/script-runs.js';
 import { contentOf, migratorOf, put, schemaDirectory } from './support.js';
 
 const SCHEMAS = {
@@ -275,20 +279,33 @@ describe('Lua steps run with the limits of scripts', () => {
     expect(await contentOf(store)).toEqual(before);
   });
 
-  test('an endless step is ended by the time limit', async () => {
-    const { LuaMigration } = await import('../../src/host/lua-migration.js');
-    const { MACHINE } = await import('../host/script-runs.js');
-    const { store, migrator } = await migrating('return { up = function() while true do end end }', {
-      openLua: (files: never, signal: never) =>
-        LuaMigration.open(files, { machine: MACHINE, timeoutSeconds: 1, signal }),
-    });
+  const ENDLESS = 'return { up = function() while true do pcall(string.rep, "x", 10) end end }';
+  const HOARDER = 'local t = {} return { up = function() while true do t[#t + 1] = ("x"):rep(1e6) .. #t end end }';
+  test.each<[string, Partial<typeof MACHINE.limits> & { timeoutSeconds?: number }, string, string]>([
+    [
+      ENDLESS,
+      { timeoutSeconds: 1 },
+      'SCRIPT_TIMEOUT',
+      'The Lua steps were stopped: the script ran longer than 1 second',
+    ],
+    [
+      ENDLESS,
+      { maxInstructions: 100_000 },
+      'SCRIPT_INSTRUCTIONS',
+      'The Lua steps were stopped: the script ran more than 100000 instructions.',
+    ],
+    [HOARDER, { memoryBytes: 32 << 20 }, 'MIGRATION_FAILED', 'the first: s k: not enough memory'],
+  ])('%s: %o ends it, and the state is as it was', async (lua, { timeoutSeconds = 20, ...limits }, code, message) => {
+    const machine = { ...MACHINE, limits: { ...MACHINE.limits, ...limits } };
+    const openLua: OpenLuaSteps = (files, signal) => LuaMigration.open(files, { machine, timeoutSeconds, signal });
+    const { store, migrator } = await migrating(lua, { openLua });
     const before = await contentOf(store);
-    await expect(migrator.migrate()).rejects.toMatchObject({ code: 'SCRIPT_TIMEOUT' });
-    expect(await contentOf(store)).toEqual(before);
+    await expect(migrator.migrate()).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+    expect([await contentOf(store), await store.schemaVersion()]).toEqual([before, undefined]);
   });
 });
 
-test('a large migration is recorded in pieces, and the store is sound after it', async () => {
+test('a large migration is recorded in pieces that LevelDB is handed in buffers used again, and the store is sound after it', async () => {
   const directory = join(await newDirectory(), 'state');
   const store = await openStore(createLevelBackend({ directory }));
   for (let i = 0; i < 60; i++) await put(store, 's', `${i}`, { text: 'x'.repeat(200_000) });
@@ -297,5 +314,12 @@ test('a large migration is recorded in pieces, and the store is sound after it',
   const { entriesMigrated } = await migrator.migrate();
   expect([entriesMigrated, store.position().seq]).toEqual([60, 120]);
   await store.close();
+  const backend = createLevelBackend({ directory });
+  await backend.open();
+  const pieces: number[] = [];
+  for await (const { bytes } of backend.changesSince(60)) pieces.push(bytes.length);
+  await backend.close();
+  expect(pieces.length).toBeGreaterThan(2);
+  expect(Math.max(...pieces)).toBeLessThan(KEPT_BYTES);
   expect(await checkState(createLevelBackend({ directory }))).toMatchObject({ isSound: true });
 });

@@ -109,6 +109,21 @@ describe('while one process runs on a state, others', () => {
     expect(alone.map(({ stdout }) => withoutSeq(stdout))).toEqual(served.map(({ stdout }) => withoutSeq(stdout)));
   });
 
+  test('migrate it: the running script goes on with the migrated state', async () => {
+    await configure(CONFIG.replace('\n', '\nmigration_enabled = true\n'));
+    await mkdir(join(cli.cwd, 'schemas'));
+    await writeFile(join(cli.cwd, 'schemas/1.0.0.toml'), '');
+    await writeFile(join(cli.cwd, 'schemas/2.0.0.toml'), '[[steps]]\nrename = { from = "text", to = "body" }');
+    const holder = await startHolder();
+    await holder.ask('for i = 1, 2000 do State.set("s", "k" .. i, { text = i }) end');
+    const migrating = cli.run(['migrate', 'run', '--yes', '--json']);
+    await holder.ask('State.set("s", "late", { text = "late" })');
+    expect(await migrating).toMatchObject({ code: 0 });
+    expect(JSON.parse((await migrating).stdout)).toMatchObject({ status: 'completed', to_version: '2.0.0' });
+    expect(await holder.ask('return State.get("s", "k7").body + #State.get("s", "late").body')).toBe('11');
+    expect((await holder.end()).code).toBe(0);
+  });
+
   test('back it up, and restore it: the running script sees the restored state at its next read', async () => {
     await configure(CONFIG);
     const holder = await startWorker();

@@ -12,7 +12,7 @@ interface NativeBatch {
 }
 
 /** Larger ones are not kept. */
-const KEPT_BYTES = 4 << 20;
+export const KEPT_BYTES = 4 << 20;
 const KEPT_BATCHES = 4;
 const NO_OPTIONS = {};
 
