@@ -31,18 +31,20 @@ export async function commitGroup(
 
 /** The newest value of each key. */
 function entryOperations({ timeline, newest, changes }: Group): BackendOperation[] {
-  const places = Array.from({ length: newest.size }, (_, index) => {
+  let bytes = 0;
+  for (let index = 0; index < newest.size; index++) {
+    const keyAt = newest.keyAt(index);
+    bytes += changes.endAt(keyAt) - keyAt;
+  }
+  const entries = new EntryWriter(generationPrefix(timeline.generation), changes.bytes, newest.size, bytes);
+  return Array.from({ length: newest.size }, (_, index) => {
     const keyAt = newest.keyAt(index);
     const keyEnd = keyAt + changes.keyBytesAt(keyAt);
-    return { keyAt, keyEnd, value: changes.valueAt(keyAt), seq: changes.firstSeq + newest.changeAt(index) };
+    const key = entries.key(keyAt, keyEnd);
+    if (changes.isDeleteAt(keyAt)) return { type: 'del', key };
+    const seq = changes.firstSeq + newest.changeAt(index);
+    return { type: 'put', key, value: entries.seal(keyAt, keyEnd, changes.endAt(keyAt), seq) };
   });
-  const bytes = places.reduce((sum, { keyAt, value, keyEnd }) => sum + (value?.end ?? keyEnd) - keyAt, 0);
-  const entries = new EntryWriter(generationPrefix(timeline.generation), changes.bytes, places.length, bytes);
-  return places.map(({ keyAt, keyEnd, value, seq }) =>
-    value === undefined
-      ? { type: 'del', key: entries.key(keyAt, keyEnd) }
-      : { type: 'put', key: entries.key(keyAt, keyEnd), value: entries.seal(keyAt, keyEnd, value, seq) },
-  );
 }
 
 async function floorOperations(

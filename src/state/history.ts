@@ -108,12 +108,10 @@ export class SegmentBuilder {
   /** Of the record whose key lies at `at`. */
   keyBytesAt = (at: number): number => this.#view.getUint32(at - 8);
 
-  /** The value of the record whose key lies at `at`: where it begins and ends; undefined where it deletes. */
-  valueAt(at: number): { start: number; end: number } | undefined {
-    if (this.#buffer[at - RECORD_BYTES] !== KIND.put) return undefined;
-    const start = at + this.keyBytesAt(at);
-    return { start, end: start + this.#view.getUint32(at - 4) };
-  }
+  /** Where it ends, and with it its value, which follows the key. */
+  endAt = (at: number): number => at + this.keyBytesAt(at) + this.#view.getUint32(at - 4);
+
+  isDeleteAt = (at: number): boolean => this.#buffer[at - RECORD_BYTES] === KIND.delete;
 
   finish(): Segment {
     const bytes = this.#buffer.subarray(0, this.#end);

@@ -160,9 +160,10 @@ export class Journal {
     for (const { timeline, newest, changes } of this.queue.pending()) {
       const index = timeline.id === this.timeline.id ? newest.indexOf(hash, raw) : -1;
       if (index < 0) continue;
-      const value = changes.valueAt(newest.keyAt(index));
-      if (value === undefined) return undefined;
-      return { seq: changes.firstSeq + newest.changeAt(index), value: changes.bytes.subarray(value.start, value.end) };
+      const at = newest.keyAt(index);
+      if (changes.isDeleteAt(at)) return undefined;
+      const value = changes.bytes.subarray(at + changes.keyBytesAt(at), changes.endAt(at));
+      return { seq: changes.firstSeq + newest.changeAt(index), value };
     }
     return other();
   }

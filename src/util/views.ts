@@ -8,6 +8,8 @@ const BITS = 11;
  */
 export class Views {
   #block: Bytes | undefined;
+  /** Of the block. */
+  #buffer: ArrayBufferLike = new ArrayBuffer(0);
   #kept: Bytes[] = [];
   /** Where each begins in the block: asking a view for it is a call. */
   readonly #starts = new Int32Array(1 << BITS);
@@ -19,7 +21,7 @@ export class Views {
     const slot = Math.imul(at, 0x9e3779b1) >>> (32 - BITS);
     const kept = this.#kept[slot]!;
     if (this.#starts[slot] === at && kept.length === length) return kept;
-    const view = block.subarray(at, at + length);
+    const view = new Uint8Array(this.#buffer, at, length);
     this.#kept[slot] = view;
     this.#starts[slot] = at;
     return view;
@@ -27,6 +29,7 @@ export class Views {
 
   #begin(block: Bytes): void {
     this.#block = block;
+    this.#buffer = block.buffer;
     const none = block.subarray(0, 0);
     this.#kept = Array.from({ length: 1 << BITS }, () => none);
   }
