@@ -65,6 +65,8 @@ export interface RunRequest {
   /** `arg[0]`. */
   scriptName: string;
   args: readonly string[];
+  /** The words of the command line before it: the last is `arg[-1]`. */
+  wordsBefore?: readonly string[];
   /** What `io.read` reads is this process's stdin, and that is a file on disk: the script reads it by itself, and seeks in it. */
   stdinIsFile: boolean;
   /** Each printed line is to be written at once: a person is watching. */

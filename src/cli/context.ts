@@ -28,6 +28,8 @@ export const DEFAULT_OPTIONS: GlobalOptions = {
 export interface Context {
   options: GlobalOptions;
   cwd: string;
+  /** The command line, without the program's own name. */
+  argv: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C and SIGTERM. */
   signal: AbortSignal;
@@ -36,7 +38,14 @@ export interface Context {
 
 export function createContext(options: GlobalOptions, signal: AbortSignal): Context {
   const env = process.env;
-  return { options, cwd: process.cwd(), env, signal, out: new Output({ ...options, env }) };
+  return {
+    options,
+    cwd: process.cwd(),
+    argv: process.argv.slice(2),
+    env,
+    signal,
+    out: new Output({ ...options, env }),
+  };
 }
 
 /** The configuration, with its notices told. */

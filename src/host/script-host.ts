@@ -34,6 +34,8 @@ export interface ScriptRun {
   scriptName?: string;
   /** `arg[1]`… and `...`. */
   args?: readonly string[];
+  /** `arg[-1]` and below, as `lua` has there what stands before the script on its command line; the last is `arg[-1]`. Default: none. */
+  wordsBefore?: readonly string[];
   /** Instead of the host's. */
   timeoutSeconds?: number;
   /** Instead of the host's; such a run does not use the warm machine. */
@@ -106,6 +108,7 @@ export class ScriptHost {
           chunkName: run.chunkName ?? (run.path === undefined ? '=(script)' : `@${run.path}`),
           scriptName: run.scriptName ?? run.path ?? '(script)',
           args: run.args ?? [],
+          ...(run.wordsBefore && { wordsBefore: run.wordsBefore }),
           stdinIsFile: run.stdin === undefined && stdinIsFile(),
           interactive: run.output === undefined && process.stdout.isTTY,
         },

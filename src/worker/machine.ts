@@ -127,12 +127,12 @@ function runInit(vm: LuaVm, environment: Environment): void {
 
 type Environment = SandboxSettings['environment'];
 
-/** The global `arg`: the script's name at 0, its arguments from 1. */
-function setArgumentTable(vm: LuaVm, L: number, { scriptName, args }: RunRequest): void {
-  vm.lua.lua_createtable(L, args.length, 1);
-  [scriptName, ...args].forEach((text, i) => {
+/** The global `arg`: the script's name at 0, its arguments from 1, and the words of the command line before it below 0. */
+function setArgumentTable(vm: LuaVm, L: number, { scriptName, args, wordsBefore = [] }: RunRequest): void {
+  vm.lua.lua_createtable(L, args.length, 1 + wordsBefore.length);
+  [...wordsBefore, scriptName, ...args].forEach((text, i) => {
     vm.pushText(L, text);
-    vm.lua.lua_rawseti(L, -2, BigInt(i));
+    vm.lua.lua_rawseti(L, -2, BigInt(i - wordsBefore.length));
   });
   vm.lua.lua_setglobal(L, vm.cstring('arg'));
 }

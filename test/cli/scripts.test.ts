@@ -18,6 +18,16 @@ describe('what belongs to the script', () => {
     expect(await cli.run(['--quiet', 'run', '--timeout', '30', 's.lua', ...args])).toEqual(plain);
   });
 
+  test('what stands before the script is below arg[0], as lua has it', async () => {
+    await script('local i = 0 while arg[i - 1] do i = i - 1 end print(table.concat(arg, " ", i))');
+    const { stdout } = await cli.run(['--quiet', 'run', '--timeout', '30', 's.lua', 'a', '--timeout']);
+    expect(stdout).toBe('llmspell --quiet run --timeout 30 s.lua a --timeout\n');
+    const plain = await cli.run(['run', 's.lua', 's.lua', 'run']);
+    expect(plain.stdout).toBe('llmspell run s.lua s.lua run\n');
+    const { stdout: none } = await cli.run(['exec', 'print(arg[-1])']);
+    expect(none).toBe('nil\n');
+  });
+
   test('everything after the code of exec', async () => {
     const { code, stdout } = await cli.run(['exec', 'print(...)', '-q', '--', 'x']);
     expect([code, stdout]).toEqual([0, '-q\t--\tx\n']);

@@ -1,7 +1,7 @@
 import { LlmspellError } from '../../errors.js';
 import type { Context } from '../context.js';
 import { version } from '../version.js';
-import { type RunFlags, runScript } from './run.js';
+import { type RunFlags, runScript, wordsBefore } from './run.js';
 
 interface ReplFlags extends RunFlags {
   history: boolean;
@@ -9,7 +9,10 @@ interface ReplFlags extends RunFlags {
 
 /** Runs a script where one is named, then lines: typed on a terminal, or read from standard input. */
 export async function repl(context: Context, [file, ...args]: string[], flags: ReplFlags): Promise<number> {
-  const script = file === undefined ? { source: '', scriptName: 'llmspell' } : { path: file, scriptName: file };
+  const script =
+    file === undefined
+      ? { source: '', scriptName: 'llmspell' }
+      : { path: file, scriptName: file, wordsBefore: wordsBefore(context, args) };
   return runScript(context, { ...script, args, session: await session(context, flags.history) }, flags);
 }
 

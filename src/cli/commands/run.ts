@@ -31,14 +31,21 @@ export interface Script {
   chunkName?: string;
   scriptName: string;
   args: string[];
+  wordsBefore?: string[];
   session?: SessionOptions;
 }
 
 /** Runs a script file, or standard input where it is `-`. */
 export async function run(context: Context, [file = '', ...args]: string[], flags: RunFlags): Promise<number> {
   const script = file === '-' ? { source: await standardInput(), chunkName: '=stdin' } : { path: file };
-  return runScript(context, { ...script, scriptName: file, args }, flags);
+  return runScript(context, { ...script, scriptName: file, args, wordsBefore: wordsBefore(context, args) }, flags);
 }
+
+/** What stands before a script and its arguments, which are always last; the program by its name, wherever it is installed. */
+export const wordsBefore = ({ argv }: Context, args: readonly string[]): string[] => [
+  'llmspell',
+  ...argv.slice(0, argv.length - args.length - 1),
+];
 
 /** As `run` with none of our options; resolves with the exit code, whatever happens. */
 export async function runPlainly(file: string, args: string[], signal: AbortSignal): Promise<number> {
