@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { ScriptHost } from '../../src/host/script-host.js';
 import { StateService } from '../../src/host/state-service.js';
 import { createMemoryBackend } from '../../src/state/backends/memory.js';
@@ -48,6 +48,9 @@ beforeAll(async () => {
   symlinkSync('/proc', join(jail, 'proc'));
   symlinkSync('/dev/zero', join(jail, 'device'));
   symlinkSync('..', join(jail, 'sub', 'up'));
+  for (const name of ['race', 'race/sub']) mkdirSync(join(jail, name));
+  writeFileSync(join(jail, 'race', 'sub', 'secret.txt'), 'inside');
+  symlinkSync('../..', join(jail, 'race', 'way_out'));
   execFileSync('mkfifo', [join(jail, 'pipe')]);
   store = await openStore(createMemoryBackend());
   host = scriptHost({
@@ -81,6 +84,33 @@ describe.each(readdirSync(SCRIPTS).map((name) => name.replace('.lua', '')))('esc
     // Every attempt in the file was made.
     expect(lines.length).toBeGreaterThanOrEqual(source.match(/^\s*attempt\(/gm)!.length);
   });
+});
+
+test('a directory that another script exchanges for a link outwards, again and again, leads nowhere outside', async () => {
+  const exchange = `
+    local dir = JAIL .. '/race/'
+    for i = 1, 1000 do
+      os.rename(dir .. 'sub', dir .. 'kept') os.rename(dir .. 'way_out', dir .. 'sub')
+      os.rename(dir .. 'sub', dir .. 'way_out') os.rename(dir .. 'kept', dir .. 'sub')
+    end
+    print('exchanged')`;
+  const look = `
+    local seen = {}
+    for i = 1, 2000 do
+      local f = io.open(JAIL .. '/race/sub/secret.txt')
+      local text = f and f:read('a') or 'refused'
+      if f then f:close() end
+      seen[text] = (seen[text] or 0) + 1
+      local new = io.open(JAIL .. '/race/sub/made.txt', 'w')
+      if new then new:close() end
+    end
+    print(seen['the secret'], seen.inside > 0, seen.refused > 0)`;
+  const [exchanged, ...looked] = await Promise.all([exchange, look, look].map(run));
+  expect([exchanged!.text, ...looked.map(({ text }) => text)]).toEqual([
+    'exchanged\n',
+    'nil\ttrue\ttrue\n',
+    'nil\ttrue\ttrue\n',
+  ]);
 });
 
 describe('after all attempts', () => {
