@@ -7,10 +7,12 @@ import type { LuaVm } from './vm.js';
 
 const WHENCE = ['set', 'cur', 'end'];
 const CURRENT = 1;
+/** The C library says that its own stdout has gone wherever it was told to. */
+const STDOUT = 1;
 /** What the C library's `long` holds. */
 const FARTHEST = 2n ** 31n - 1n;
 
-/** Lets `file:seek` go as far as files do: the stock one stops where the machine's `long` does, at 2 GiB. */
+/** Lets `file:seek` go as far as files do, and no further: the stock one stops where the machine's `long` does, at 2 GiB, and claims to move stdout. */
 export function seekFar(vm: LuaVm, library: Library, fs: HostFs): void {
   const { lua } = vm;
   const type = vm.cstring('FILE*');
@@ -21,8 +23,10 @@ export function seekFar(vm: LuaVm, library: Library, fs: HostFs): void {
     const results = stock(L);
     const handle = lua.luaL_testudata(L, 1, type);
     const outOfReach = lua.lua_tonumberx(L, -1, 0) === -1;
-    if (results > 1 || (target === undefined && !outOfReach)) return results;
-    return seek(vm, L, fs, descriptorOf(vm, fileOfHandle(vm, handle)), target ?? { offset: 0, whence: CURRENT });
+    if (results > 1) return results;
+    const descriptor = descriptorOf(vm, fileOfHandle(vm, handle));
+    if (target === undefined && !outOfReach && descriptor !== STDOUT) return results;
+    return seek(vm, L, fs, descriptor, target ?? { offset: 0, whence: CURRENT });
   });
 }
 
