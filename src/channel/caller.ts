@@ -71,11 +71,21 @@ function outcome(reply: Reply): unknown {
 /** Views into the VM's memory must be copied before they are posted: a view is cloned with the whole memory under it. */
 const own = (bytes: Bytes): Bytes => bytes.slice();
 
+/** What comes of `getAhead`, as it travels. */
+export interface FoundAhead {
+  value: Bytes | undefined;
+  more: Bytes;
+}
+
 /** `State`'s operations over the channel, one round trip each. */
 export function stateChannel(caller: Caller): StateChannel {
   return {
     open: () => caller.call('open', []) as boolean,
     get: (scope, key, view) => caller.call('get', [own(scope), own(key), view]) as Bytes | undefined,
+    getAhead: (scope, key, after, limit) => {
+      const found = caller.call('getAhead', [own(scope), own(key), after, limit]) as FoundAhead;
+      return { value: found.value, more: unpackNames(found.more) };
+    },
     has: (scope, key, view) => caller.call('has', [own(scope), own(key), view]) as boolean,
     list: (scope, range, view) => unpackNames(caller.call('list', [own(scope), range, view]) as Bytes),
     scopes: (view) => unpackNames(caller.call('scopes', [view]) as Bytes),

@@ -1,6 +1,8 @@
 import type { Bytes } from '../util/bytes.js';
 import { hashOfName } from '../util/name-hash.js';
+import { bucketOf, NAME_BUCKETS } from '../util/name-set.js';
 import type { ListRange, PendingChange, ReadMark, StateChannel, StatePort } from './protocol.js';
+import { type Ahead, ReadAhead } from './read-ahead.js';
 import type { RingWriter } from './ring.js';
 import { View } from './view.js';
 
@@ -15,6 +17,9 @@ export class LocalPort implements StatePort {
   readonly #channel: StateChannel;
   readonly #ring: RingWriter;
   readonly #view: View;
+  readonly #ahead = new ReadAhead();
+  /** Those before a read that brings entries along. */
+  readonly #epochs = new Int32Array(NAME_BUCKETS);
   /** Of the state as a whole: what the view knows was true in it. */
   #epoch = 0;
   /** Counts what changes the view. */
@@ -33,7 +38,9 @@ export class LocalPort implements StatePort {
     this.#begin();
     const known = this.#view.get(scope, key, hashOfName(scope, key));
     if (known !== undefined) return known ?? undefined;
-    return this.#learn(scope, key, (s, k) => this.#channel.get(s, k) ?? null) ?? undefined;
+    const ahead = this.#ahead.missed(scope, key);
+    const ask = (s: Bytes, k: Bytes) => (ahead === undefined ? this.#channel.get(s, k) : this.#getAhead(s, k, ahead));
+    return this.#learn(scope, key, (s, k) => ask(s, k) ?? null) ?? undefined;
   }
 
   has(scope: Bytes, key: Bytes, view?: number): boolean {
@@ -95,7 +102,11 @@ export class LocalPort implements StatePort {
   }
 
   list(scope: Bytes, range: ListRange, view?: number): Bytes[] {
-    return this.#channel.list(scope, range, view);
+    if (view !== undefined) return this.#channel.list(scope, range, view);
+    const ownScope = scope.slice();
+    const names = this.#channel.list(ownScope, range);
+    if (names.length > 1) this.#ahead.listed(ownScope, names[0]!);
+    return names;
   }
 
   scopes(view?: number): Bytes[] {
@@ -122,6 +133,18 @@ export class LocalPort implements StatePort {
     // Opens the state before a listener can run, so that no round trip of a set comes between taking its names and using them.
     this.#begin();
     return this.#channel.call(name, args);
+  }
+
+  #getAhead(scope: Bytes, key: Bytes, { after, limit }: Ahead): Bytes | undefined {
+    this.#view.copyEpochs(this.#epochs);
+    const { value, more } = this.#channel.getAhead(scope, key, after, limit);
+    for (let i = 0; i < more.length; i += 2) {
+      const name = more[i]!;
+      const hash = hashOfName(scope, name);
+      this.#view.put(scope, name, hash, more[i + 1]!, this.#epochs[bucketOf(hash)]!);
+    }
+    this.#ahead.brought(more.at(-2));
+    return value;
   }
 
   /** Forgets everything where somebody else has changed the state. */

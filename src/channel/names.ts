@@ -1,7 +1,7 @@
 import { type Bytes, copyBytes } from '../util/bytes.js';
 
 /**
- * A list of names on its way through the port, as one block: how many there are and how long each is (32 bits each, in the machine's byte
+ * A list of names, or of names and values, on its way through the port, as one block: how many there are and how long each is (32 bits each, in the machine's byte
  * order), then their bytes. Posting an array takes a microsecond for each name on either side.
  */
 export function packNames(names: readonly Bytes[]): Bytes {

@@ -24,7 +24,8 @@ import type { Bytes } from '../util/bytes.js';
  *   the next read makes finds it in the store. A value is kept with the epoch from before it was asked for, or put into the ring: what
  *   moved it since then may not be in the value. So each read is what the store's one order had at a moment between the read's beginning and its end,
  *   or the script's own write that is yet to come there; and as changes move their epochs in that order, no read goes back in it.
- *   What the view does not know is a round trip. LevelDB could be read from this thread too, in 1–4 µs, through a handle of its own; but
+ *   What the view does not know is a round trip. Where a script seems to read one key after the other, as after a list, it brings entries along
+ *   that come next (`read-ahead.ts`), all with the epochs from before it. LevelDB could be read from this thread too, in 1–4 µs, through a handle of its own; but
  *   opening one ends in an event of the thread's loop, which stands still while the script runs, and loading it for every script
  *   before it runs costs 15 ms and more. So a script pays for each key it meets first, and no script for what it does not read.
  * - **Every round trip empties the ring first.** So there is one order of a script's changes, whichever way they took, and what it reads
@@ -37,7 +38,7 @@ import type { Bytes } from '../util/bytes.js';
  * - **Waking.** The host looks into the ring every millisecond while something comes, and then sleeps; the first write after that wakes it by
  *   a message. It never waits inside: other scripts and timers go on.
  */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** A request without an id wants no reply. */
 export interface Request {
@@ -111,6 +112,16 @@ export interface StatePort {
 
 /** The operations as they go over the channel. */
 export interface StateChannel extends StatePort {
+  /**
+   * As `get`; and where `key` is the next one after `after` in its scope (undefined: in any case), some of the entries after it come along, at most
+   * `limit`: key, value, key, value, …
+   */
+  getAhead(
+    scope: Bytes,
+    key: Bytes,
+    after: Bytes | undefined,
+    limit: number,
+  ): { value: Bytes | undefined; more: Bytes[] };
   /** Opens the state. Returns whether sets may go through the ring. */
   open(): boolean;
 }

@@ -51,6 +51,11 @@ export class View {
     return Atomics.load(this.#epochs, bucketOf(hash));
   }
 
+  /** All of them, into `to`: for what is not known by name before it is asked for. */
+  copyEpochs(to: Int32Array): void {
+    for (let bucket = 0; bucket < to.length; bucket++) to[bucket] = Atomics.load(this.#epochs, bucket);
+  }
+
   /** The value, good until the next call; null: it is known that there is none; undefined: not known. */
   get(scope: Bytes, key: Bytes, hash: number): Bytes | null | undefined {
     const entry = this.#slots[this.#find(scope, key, hash)]!;

@@ -1,10 +1,11 @@
+import type { FoundAhead } from '../channel/caller.js';
 import { packNames } from '../channel/names.js';
 import type { Answering, ListRange, PendingChange, ReadMark, StateChannel } from '../channel/protocol.js';
 import type { CallContext, Handlers } from '../channel/responder.js';
 import { LlmspellError } from '../errors.js';
 import { decodeValue, encodeValue } from '../state/codec.js';
 import type { HistoryItem, StateSnapshot, StateStore, StoredValue } from '../state/types.js';
-import { type Bytes, utf8 } from '../util/bytes.js';
+import { type Bytes, equalBytes, utf8 } from '../util/bytes.js';
 import { RingDrain } from './ring-drain.js';
 
 export interface NamedCallContext {
@@ -140,7 +141,8 @@ export class StateSession {
     }
   }
 
-  #operations(): Answering<Omit<StateChannel, 'call' | 'list' | 'scopes'>> & {
+  #operations(): Answering<Omit<StateChannel, 'call' | 'list' | 'scopes' | 'getAhead'>> & {
+    getAhead: (scope: Bytes, key: Bytes, after: Bytes | undefined, limit: number) => Promise<FoundAhead>;
     list: (scope: Bytes, range: ListRange, view?: number) => Promise<Bytes>;
     scopes: (view?: number) => Promise<Bytes>;
     call: (name: string, args: Bytes, context: CallContext) => Promise<Bytes>;
@@ -148,6 +150,7 @@ export class StateSession {
     return {
       open: () => !this.#store.readOnly && this.#store.durability !== 'always',
       get: (scope, key, view) => this.#get(scope, key, view, (value) => own(value)),
+      getAhead: (scope, key, after, limit) => this.#getAhead(scope, key, after, limit),
       has: (scope, key, view) => this.#get(scope, key, view, (value) => value !== undefined),
       list: async (scope, range, view) => packNames(await this.#reader(view).list(scope, range)),
       scopes: async (view) => packNames(await this.#reader(view).scopes()),
@@ -172,6 +175,13 @@ export class StateSession {
     if (view !== undefined) return this.#view(view).get(scope, key).then(use);
     const now = this.#store.getNow(scope, key);
     return now === undefined ? this.#store.get(scope, key).then((entry) => use(entry?.value)) : use(now.entry?.value);
+  }
+
+  async #getAhead(scope: Bytes, key: Bytes, after: Bytes | undefined, limit: number): Promise<FoundAhead> {
+    const value = await this.#get(scope, key, undefined, (found) => own(found));
+    const from = after === undefined ? { gte: key } : { gt: after };
+    const [first, , ...more] = await this.#store.readAhead(scope, from, limit + 1);
+    return { value, more: packNames(first !== undefined && equalBytes(first, key) ? more : []) };
   }
 
   #view(number: number): StateView {

@@ -20,6 +20,7 @@ export interface Operations {
   has(scope: Bytes, key: Bytes): Promise<boolean>;
   list(scope: Bytes, options: ListOptions): Promise<Bytes[]>;
   scopes(): Promise<Bytes[]>;
+  readAhead(scope: Bytes, from: { gte: Bytes } | { gt: Bytes }, limit: number): Promise<Bytes[]>;
   writeIf(reads: readonly ReadCheck[], changes: readonly Change[]): Promise<Written | undefined>;
   increment(scope: Bytes, key: Bytes, by: Bytes): Promise<Bytes>;
   clear(scope: Bytes): Promise<number>;
@@ -53,6 +54,7 @@ export function operationsOn(store: StateStore, { writer, receipt }: Asker): Ope
     has: (scope, key) => store.has(scope, key),
     list: (scope, options) => store.list(scope, options),
     scopes: () => store.scopes(),
+    readAhead: (scope, from, limit) => store.readAhead(scope, from, limit),
     writeIf: (reads, changes) => store.writeIf(reads, changes, writer, receipt?.<Written>(itself)),
     increment: (scope, key, by) => incrementIn(store, { scope, key, by }, writer, (sum) => receipt?.(() => sum)),
     clear: (scope) =>

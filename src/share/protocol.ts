@@ -32,7 +32,7 @@ import type { ProcessIdentity } from '../util/process-identity.js';
  * the commit of the change itself, a receipt of what it did for which request (`receipts.ts`), and answers from it. What rested on the old holder's memory
  * (a snapshot that was being read, a restore that was being built) fails with `STATE_UNAVAILABLE`, and has changed nothing.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const MAGIC = 'llmspell-state';
 export const MOST_FRAME_BYTES = 256 << 20;
 export const PATIENCE_MS = 2000;

@@ -98,6 +98,10 @@ class SharedStore implements StateStore {
     return await this.#participant.ask('scopes', []);
   }
 
+  async readAhead(scope: Bytes, from: { gte: Bytes } | { gt: Bytes }, limit: number): Promise<Bytes[]> {
+    return await this.#participant.ask('readAhead', [scope, from, limit]);
+  }
+
   async write(changes: readonly Change[], writer?: unknown): Promise<Written> {
     return (await this.writeIf([], changes, writer))!;
   }

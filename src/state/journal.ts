@@ -155,9 +155,9 @@ export class Journal {
   }
 
   /** The newest value accepted and not yet committed, or else what `other` finds. */
-  pendingOr<T>(raw: Bytes, other: () => T): StoredValue | undefined | T {
+  pendingOr<T>(raw: Bytes, other: () => T, pending = this.queue.pending()): StoredValue | undefined | T {
     const hash = hashOfRaw(raw);
-    for (const { timeline, newest, changes } of this.queue.pending()) {
+    for (const { timeline, newest, changes } of pending) {
       const index = timeline.id === this.timeline.id ? newest.indexOf(hash, raw) : -1;
       if (index < 0) continue;
       const at = newest.keyAt(index);

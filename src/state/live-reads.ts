@@ -1,9 +1,14 @@
+import { LlmspellError } from '../errors.js';
 import { type Bytes, latin1Of } from '../util/bytes.js';
 import type { StateBackend } from './backend.js';
 import { type EntrySource, entriesUnder } from './entries.js';
 import type { Journal, Lookup } from './journal.js';
+import { prefixEnd, scopePrefix } from './key.js';
 import { concat, generationPrefix, readError, unsealEntry } from './layout.js';
 import type { StoredValue } from './types.js';
+
+/** How much is read ahead. */
+const AHEAD_BYTES = 64 << 10;
 
 /** The present: what the journal has accepted over what the backend has. */
 export class LiveReads {
@@ -41,6 +46,30 @@ export class LiveReads {
         throw readError(error, raw);
       }
     });
+  }
+
+  /** As `StateStore.readAhead`. */
+  async ahead(scope: Bytes, from: { gte: Bytes } | { gt: Bytes }, limit: number): Promise<Bytes[]> {
+    // As they are now: one that is committed while the backend is read may be neither there nor in what was read.
+    const pending = [...this.#journal.queue.pending()];
+    const prefix = scopePrefix(scope);
+    const range = { ...('gte' in from ? { gte: concat(prefix, from.gte) } : { gt: concat(prefix, from.gt) }), limit };
+    const found: Bytes[] = [];
+    let left = AHEAD_BYTES;
+    try {
+      for await (const page of entriesUnder(this.#backend, this.#prefix).iterate({ ...range, lt: prefixEnd(prefix)! }))
+        for (const { key: raw, value } of page) {
+          const entry = this.#journal.pendingOr(raw, () => ({ value }), pending);
+          if (entry === undefined) continue;
+          found.push(raw.subarray(prefix.length), entry.value);
+          left -= raw.length + entry.value.length;
+          if (left < 0) return found;
+        }
+    } catch (error) {
+      // Whoever asks for what is damaged is told.
+      if (!(error instanceof LlmspellError)) throw error;
+    }
+    return found;
   }
 
   /** Everything accepted so far, as the backend has it. After a failed commit: what it has. */

@@ -161,6 +161,11 @@ class Store implements StateStore {
     return await listScopes(await this.#reads.committed());
   }
 
+  async readAhead(scope: Bytes, from: { gte: Bytes } | { gt: Bytes }, limit: number): Promise<Bytes[]> {
+    this.#assertOpen();
+    return await this.#reads.ahead(scope, from, limit);
+  }
+
   async write(changes: readonly Change[], writer?: unknown): Promise<Written> {
     return (await this.writeIf([], changes, writer))!;
   }

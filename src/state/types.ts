@@ -236,6 +236,12 @@ export interface StateStore {
   has(scope: Bytes, key: Bytes): Promise<boolean>;
   list(scope: Bytes, options?: ListOptions): Promise<Bytes[]>;
   scopes(): Promise<Bytes[]>;
+  /**
+   * For who guesses what will be asked for: entries of a scope from a key on or after it, in order, at most `limit` and not much more than
+   * 64 KiB: key, value, key, value, … Each is what it was at the call, but for what has changed since then and {@link watch} has told
+   * of. Any may be missing: what is not committed, what is damaged, also all.
+   */
+  readAhead(scope: Bytes, from: { gte: Bytes } | { gt: Bytes }, limit: number): Promise<Bytes[]>;
 
   /**
    * All of them together, or none. Changes of keys that do not exist (deletes) are recorded too only if something was there.

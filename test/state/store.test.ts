@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { utf8 } from '../../src/util/bytes.js';
+import { type Bytes, utf8 } from '../../src/util/bytes.js';
 import { changesOf, describeChanges, dump, openers, put, read, texts } from './stores.js';
 
 const s = utf8('s');
@@ -55,6 +55,25 @@ describe.each(Object.keys(openers))('a store on %s', (kind) => {
     expect(await list({ prefix: utf8('a'), after: utf8('b') })).toEqual([]);
     expect(await list({ limit: 0 })).toEqual([]);
     expect(texts(await store.list(utf8('nowhere')))).toEqual([]);
+  });
+
+  test('reads entries ahead from a key on or after it, as they are now, in its scope only', async () => {
+    const store = await open();
+    for (let n = 0; n < 10; n++) await put(store, `k${n}`, `${n}`);
+    await put(store, 'k5', 'other', 't');
+    await store.flush();
+    const ahead = async (from: { gte: Bytes } | { gt: Bytes }, limit: number) =>
+      texts(await store.readAhead(s, from, limit)).join(' ');
+    expect(await ahead({ gte: utf8('k3') }, 2)).toBe('k3 3 k4 4');
+    expect(await ahead({ gt: utf8('k3') }, 2)).toBe('k4 4 k5 5');
+    expect(await ahead({ gt: utf8('k8') }, 5)).toBe('k9 9');
+    expect(await ahead({ gt: utf8('k9') }, 5)).toBe('');
+    await put(store, 'k6', 'new');
+    await put(store, 'k7', null);
+    expect(await ahead({ gte: utf8('k5') }, 4)).toMatch(/^k5 5 k6 new k8 8\b/);
+    await put(store, 'k1', 'x'.repeat(70_000));
+    await store.flush();
+    expect((await store.readAhead(s, { gte: utf8('k0') }, 10)).length).toBe(4);
   });
 
   test('knows the scopes that hold anything, also odd ones', async () => {
