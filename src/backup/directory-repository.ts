@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { atomicWrite, syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
 import { textOf, utf8 } from '../util/bytes.js';
 import { LockTimeout, withLockFile } from '../util/lock-file.js';
+import { makeDirectory } from '../util/make-directory.js';
 import { pidExists } from '../util/process-identity.js';
 import { directoryFailure, FileSource } from './directory-files.js';
 import { assertBackupId, backupNotFound, isBackupId } from './repository.js';
@@ -51,7 +52,7 @@ export class DirectoryRepository implements BackupRepository {
   async put<T>(id: string, write: (sink: ArchiveSink) => Promise<T>): Promise<T> {
     const path = this.#path(id);
     return await this.#writing(async () => {
-      await mkdir(this.location, { recursive: true, mode: 0o700 });
+      await makeDirectory(this.location, 0o700);
       await this.#refuseExisting(path, id);
       return await atomicWrite(path, async (file) => {
         const result = await write(sinkOf(file));
@@ -119,7 +120,7 @@ export class DirectoryRepository implements BackupRepository {
     const path = this.#notePath(name);
     if (content === null) return await rm(path, { force: true });
     await this.#writing(async () => {
-      await mkdir(this.location, { recursive: true, mode: 0o700 });
+      await makeDirectory(this.location, 0o700);
       await atomicWrite(path, (file) => file.writeFile(content));
     });
   }
@@ -136,7 +137,7 @@ export class DirectoryRepository implements BackupRepository {
   }
 
   async #locked<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    await this.#writing(() => mkdir(this.location, { recursive: true, mode: 0o700 }));
+    await this.#writing(() => makeDirectory(this.location, 0o700));
     const entered = async () => {
       await this.#finishReplacing();
       await this.#removeLeftovers();

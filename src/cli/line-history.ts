@@ -1,6 +1,7 @@
-import { appendFile, chmod, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, chmod, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { atomicWrite } from '../util/atomic-write.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 const MOST_LINES = 1000;
 /** Beyond it the file is cut to its newest lines when a session begins. */
@@ -28,7 +29,7 @@ export class LineHistory {
   static async open(file?: string): Promise<LineHistory> {
     const path = file ?? (await historyFile());
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeDirectory(dirname(path), 0o700);
       await appendFile(path, '', { mode: 0o600 });
       await chmod(path, 0o600);
       return new LineHistory(await newestLines(path), path);

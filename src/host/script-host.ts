@@ -185,13 +185,20 @@ function machineFor({ session, tests }: ScriptRun, machine: MachineSettings): Ma
   };
 }
 
+const UNREADABLE: Partial<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'it may not be read',
+};
+
 async function sourceOf({ source, path }: ScriptRun): Promise<Bytes> {
   if (source !== undefined) return typeof source === 'string' ? utf8(source) : source;
   if (path === undefined) throw new LlmspellError('USAGE', 'There is no script to run.');
   try {
     return await promisify(readFile)(path);
   } catch (error) {
-    const why = errnoOf(error) === 'ENOENT' ? 'there is no such file' : (errnoOf(error) ?? String(error));
+    const errno = errnoOf(error) ?? String(error);
+    const why = UNREADABLE[errno] ?? errno;
     throw new LlmspellError('SCRIPT_NOT_FOUND', `Cannot open ${path}: ${why}.`, { subject: path, cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BackupManager } from '../backup/manager.js';
 import { errnoOf, LlmspellError } from '../errors.js';
@@ -8,6 +8,7 @@ import { openStore } from '../state/store.js';
 import type { StateStore } from '../state/types.js';
 import { syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
 import { randomHex } from '../util/hash.js';
+import { makeDirectory } from '../util/make-directory.js';
 import { pidExists } from '../util/process-identity.js';
 import { RecoveryOrchestrator } from './orchestrator.js';
 import type { RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
@@ -21,7 +22,7 @@ export async function buildState<T>(directory: string, build: (store: StateStore
   const beside = `${directory}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
   try {
     await removeLeftovers(directory);
-    await mkdir(beside, { recursive: true, mode: 0o700 });
+    await makeDirectory(beside, 0o700);
     const store = await openStore(createLevelBackend({ directory: beside }), { durability: 'none' });
     let result: T;
     try {

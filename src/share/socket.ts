@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
 import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectory } from '../util/make-directory.js';
 
 /** What an address of a Unix socket may take, without its end: 107 bytes on Linux, 103 on macOS. */
 const MOST_PATH_BYTES = 103;
@@ -16,7 +17,7 @@ const socketOf = (stateDirectory: string): string => join(directoryOf(stateDirec
  */
 export async function listen(stateDirectory: string, onSocket: (socket: Socket) => void): Promise<Server> {
   const directory = directoryOf(stateDirectory);
-  await mkdir(directory, { mode: 0o700, recursive: true });
+  await makeDirectory(directory, 0o700);
   await chmod(directory, 0o700);
   await removeSocket(stateDirectory);
   const { createServer } = await import('node:net');

@@ -57,6 +57,19 @@ describe('lines from a pipe', () => {
     expect(stdout).toBe('2\n');
   });
 
+  test('with --from the lines run on a past state, and nothing of the present one changes', async () => {
+    await writeFile(join(cli.cwd, 'llmspell.toml'), '[runtime.state_persistence.backup]');
+    await cli.ok('state', 'set', 'global', 'k', '"then"');
+    await cli.ok('backup', 'create');
+    await cli.ok('state', 'set', 'global', 'k', '"now"');
+    const past = await cli.run(
+      ['repl', '--from', 'latest'],
+      lines('State.get("k")', 'State.set("k", 1)', 'State.get("k")'),
+    );
+    expect([past.code, past.stdout]).toEqual([0, 'then\n1\n']);
+    expect(await cli.ok('state', 'get', 'global', 'k')).toBe('"now"\n');
+  });
+
   test('a script runs first; its globals stay, and its failure is the end', async () => {
     await writeFile(join(cli.cwd, 's.lua'), 'greeting = "hi " .. ...');
     expect((await cli.run(['repl', 's.lua', 'you'], lines('greeting'))).stdout).toBe('hi you\n');

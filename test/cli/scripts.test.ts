@@ -66,6 +66,8 @@ describe('how a script ends is how the command ends', () => {
       1,
       'llmspell: Cannot open gone.lua: there is no such file.\nCheck the path of the script.\n',
     ]);
+    const { stderr: ofDirectory } = await cli.run(['run', '.']);
+    expect(ofDirectory).toMatch(/^llmspell: Cannot open \.: it is a directory\./);
   });
 
   test('a time limit exits 124', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -65,4 +66,12 @@ test('a directory may be named', async () => {
     settings: join(cli.cwd, 'sub/.luarc.json'),
     settings_changed: true,
   });
+});
+
+test.skipIf(!existsSync('/proc/self'))('where nothing can be made, it is told in one sentence', async () => {
+  const { code, stderr } = await cli.run(['types', '/proc/llmspell']);
+  expect(code).toBe(2);
+  expect(stderr).toBe(
+    'llmspell: The definitions cannot be written below /proc/llmspell (ENOENT).\nName a directory that you may write to.\n',
+  );
 });

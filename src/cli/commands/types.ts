@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { errnoOf, LlmspellError } from '../../errors.js';
 import { luaDefinitions } from '../../reference/lua-cats.js';
 import { atomicWrite } from '../../util/atomic-write.js';
+import { makeDirectory } from '../../util/make-directory.js';
 import type { Context } from '../context.js';
 import { editorSettings } from '../editor-settings.js';
 import { version } from '../version.js';
@@ -17,7 +17,7 @@ export async function types({ cwd, out }: Context, [directory = '.']: string[]):
   const { text, notices } = await editorSettings(settings, LIBRARY);
   const definitions = join(project, LIBRARY, 'State.lua');
   try {
-    await mkdir(join(project, LIBRARY), { recursive: true });
+    await makeDirectory(join(project, LIBRARY));
     await atomicWrite(definitions, (handle) => handle.writeFile(luaDefinitions(version())));
     if (text !== undefined) await atomicWrite(settings, (handle) => handle.writeFile(text));
   } catch (cause) {

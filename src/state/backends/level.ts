@@ -1,8 +1,9 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { LlmspellError } from '../../errors.js';
 import type { Bytes } from '../../util/bytes.js';
+import { makeDirectory } from '../../util/make-directory.js';
 import type { BackendEntry, BackendOperation, Batch, KeyBounds, KeyRange, Segment, StateBackend } from '../backend.js';
 import { type LevelBatch, LevelBatches } from './level-batches.js';
 import { settleCompaction } from './level-compaction.js';
@@ -232,7 +233,7 @@ class LevelBackend extends LevelView implements UpperBackend {
 
   async open(): Promise<void> {
     const path = await this.guard(async () => {
-      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(this.directory, 0o700);
       return await realpath(this.directory);
     });
     if (openDirectories.has(path)) throw await lockedError(this.directory);

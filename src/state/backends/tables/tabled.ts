@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { LlmspellError } from '../../../errors.js';
 import { syncDirectory } from '../../../util/atomic-write.js';
 import { type Bytes, compareBytes } from '../../../util/bytes.js';
+import { makeDirectory } from '../../../util/make-directory.js';
 import type {
   BackendEntry,
   BackendOperation,
@@ -313,7 +314,7 @@ export class TabledBackend implements StateBackend {
 
   async #makeDirectory(): Promise<void> {
     const { directory } = this.#upper;
-    const made = await mkdir(`${directory}/tables`, { recursive: true, mode: 0o700 });
+    const made = await makeDirectory(`${directory}/tables`, 0o700);
     if (made !== undefined) await syncDirectory(directory);
   }
 
