@@ -7,8 +7,53 @@ export function columns(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => line(row).trimEnd()).join('\n');
 }
 
+/** A column is not made narrower than this. */
+const LEAST_WIDTH = 12;
+
+/** The rows with one column shortened so that each fits the terminal; as they are where there is none. */
+export function fitted(
+  rows: readonly string[][],
+  at: number,
+  width: number | undefined = process.stdout.columns,
+): string[][] {
+  if (width === undefined) return [...rows];
+  const others = rows.map((row) => row.toSpliced(at, 1).map(widthOf));
+  const widest = others[0]?.map((_, i) => Math.max(...others.map((row) => row[i]!))) ?? [];
+  const room = Math.max(LEAST_WIDTH, width - widest.reduce((sum, each) => sum + each + 2, 0));
+  return rows.map((row) => row.with(at, shortened(row.at(at)!, room)));
+}
+
 const ANSI = /\u001b\[[0-9;]*m/g;
-const widthOf = (text: string): number => Array.from(text.replace(ANSI, '')).length;
+/** Each character, and each change of colour. */
+const PARTS = /\u001b\[[0-9;]*m|./gsu;
+const TAKES_NONE = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
+/** What terminals show in two columns: what is written in East Asia, and pictures. */
+const TAKES_TWO =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}\p{Emoji_Presentation}]$/u;
+
+const widthOfCharacter = (character: string): number =>
+  TAKES_NONE.test(character) ? 0 : TAKES_TWO.test(character) ? 2 : 1;
+
+/** In columns of a terminal; colours take none. */
+export const widthOf = (text: string): number =>
+  Array.from(text.replace(ANSI, '')).reduce((sum, character) => sum + widthOfCharacter(character), 0);
+
+/** The text, or, where it is wider, its beginning and `…`; its colours end as they did. */
+export function shortened(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let [out, room, isCut] = ['', width - 1, false];
+  for (const [part] of text.matchAll(PARTS)) {
+    if (part.startsWith('\u001b')) out += part;
+    else if (!isCut && widthOfCharacter(part) <= room) {
+      out += part;
+      room -= widthOfCharacter(part);
+    } else if (!isCut) {
+      out += '…';
+      isCut = true;
+    }
+  }
+  return out;
+}
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { byteSize, capability, count, seconds } from '../../src/cli/arguments.js';
-import { byteCount, columns, counted, localTime, span } from '../../src/cli/format.js';
+import { byteCount, columns, counted, fitted, localTime, shortened, span, widthOf } from '../../src/cli/format.js';
 import { progressLine } from '../../src/cli/progress.js';
 import { valueText } from '../../src/cli/value-text.js';
 
@@ -11,6 +11,41 @@ test('columns are as wide as their widest cell, colours not counted', () => {
       ['\u001b[31maaa\u001b[39m', 'b', 'c'],
     ]),
   ).toBe('a    bb  c\n\u001b[31maaa\u001b[39m  b   c');
+});
+
+test('what takes two columns of a terminal, or none, is counted as that', () => {
+  expect(['研究', '🚀', 'e\u0301', '\u001b[31mx\u001b[39m', '├─ █…'].map(widthOf)).toEqual([4, 2, 1, 1, 5]);
+  expect(
+    columns([
+      ['研究', '1'],
+      ['abcde', '2'],
+    ]),
+  ).toBe('研究   1\nabcde  2');
+});
+
+test('what is too wide is cut, and its colours end', () => {
+  expect(shortened('abcdef', 6)).toBe('abcdef');
+  expect(shortened('abcdef', 5)).toBe('abcd…');
+  expect(shortened('研究者', 5)).toBe('研究…');
+  expect(shortened('研究者', 4)).toBe('研…');
+  expect(shortened('\u001b[31mabcdef\u001b[39m ghi', 4)).toBe('\u001b[31mabc…\u001b[39m');
+});
+
+test('a column is shortened so that the rows fit the terminal; off a terminal nothing is', () => {
+  const rows = [
+    ['x'.repeat(300), '12', 'b'],
+    ['short', '1', 'bar'],
+  ];
+  for (const width of [20, 40, 60])
+    expect(
+      Math.max(
+        ...columns(fitted(rows, 0, width))
+          .split('\n')
+          .map(widthOf),
+      ),
+    ).toBe(Math.max(width, 12 + 2 + 2 + 2 + 3));
+  expect(fitted(rows, 0, undefined)).toEqual(rows);
+  expect(columns(fitted([['a', 'a long description']], -1, 15))).toBe('a  a long desc…');
 });
 
 test.each([

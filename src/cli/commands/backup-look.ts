@@ -5,7 +5,7 @@ import { printable } from '../../util/bytes.js';
 import { drawChains } from '../chains.js';
 import type { Context } from '../context.js';
 import { backupDocument, infoDocument, nameDocument, validationDocument } from '../documents.js';
-import { byteCount, columns, counted, duration, localTime, span } from '../format.js';
+import { byteCount, columns, counted, duration, fitted, localTime, span } from '../format.js';
 import type { Style } from '../output.js';
 import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
@@ -23,6 +23,8 @@ function listText(all: readonly BackupRecord[], shown: readonly BackupRecord[], 
   if (shown.length === 0) return all.length === 0 ? 'There are no backups yet.' : 'No backup fits.';
   const nowMs = Date.now();
   const header = ['ID', 'TYPE', 'CREATED', 'AGE', 'SIZE', 'ENTRIES', ''].map((title) => style.dim(title));
+  // Their age tells nearly as much.
+  const isNarrow = (process.stdout.columns ?? ROOMY) < ROOMY;
   const ids = new Set(all.map(({ id }) => id));
   const rows = drawChains(shown).map(({ record, rails }) => [
     `${style.dim(rails)}${style.bold(record.id)}`,
@@ -33,8 +35,13 @@ function listText(all: readonly BackupRecord[], shown: readonly BackupRecord[], 
     remarks(record, ids, style),
   ]);
   const bytes = shown.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return `${columns([header, ...rows])}\n${style.dim(`${counted(shown.length, 'backup')}, ${byteCount(bytes)}`)}`;
+  const table = [header, ...rows].map((row) => (isNarrow ? row.toSpliced(CREATED, 1) : row));
+  return `${columns(fitted(table, -1))}\n${style.dim(`${counted(shown.length, 'backup')}, ${byteCount(bytes)}`)}`;
 }
+
+/** The width of a terminal from which on there is room for the time that a backup was made at, in this column. */
+const ROOMY = 100;
+const CREATED = 2;
 
 /** What a damaged backup, or an encrypted one without its key, does not tell. */
 const UNKNOWN = '?';
@@ -123,7 +130,7 @@ function scopesText({ isIncremental }: BackupRecord, scopes: readonly ScopeUsage
     byteCount(rawBytes),
     `${byteCount(Math.round(storedBytes))}${share(storedBytes, rawBytes)}`,
   ]);
-  return columns([titles.map((title) => style.dim(title)), ...rows]);
+  return columns(fitted([titles.map((title) => style.dim(title)), ...rows], 0));
 }
 
 /** Reads every byte. Exit 4 where a backup is not sound. */

@@ -5,7 +5,7 @@ import { decodeKey } from '../../state/key.js';
 import type { HistoryItem, StateStore } from '../../state/types.js';
 import { type Bytes, printable, utf8 } from '../../util/bytes.js';
 import type { Context } from '../context.js';
-import { byteCount, columns, counted, localTime } from '../format.js';
+import { byteCount, columns, counted, fitted, localTime } from '../format.js';
 import type { Style } from '../output.js';
 import { valueText } from '../value-text.js';
 import { withHost } from '../with-host.js';
@@ -164,8 +164,6 @@ function statsText(sums: readonly ScopeStats[], style: Style): string {
   ];
   const largestFirst = sums.toSorted((a, b) => b.bytes - a.bytes);
   const rows = largestFirst.map((each) => row(each, style.cyan('█'.repeat(Math.ceil((20 * each.bytes) / most)))));
-  return columns([
-    ...rows,
-    row({ scope: style.bold('total'), entries: total(sums, 'entries'), bytes: total(sums, 'bytes') }, ''),
-  ]);
+  const sum = row({ scope: style.bold('total'), entries: total(sums, 'entries'), bytes: total(sums, 'bytes') }, '');
+  return columns(fitted([...rows, sum], 0));
 }

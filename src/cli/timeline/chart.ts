@@ -46,7 +46,7 @@ function bars(timeline: TimelineDocument, at: (timeMs: number) => number): strin
   return [
     `<text class="scale" x="${LEFT - 6}" y="${BARS.top + 4}" text-anchor="end">${label}</text>`,
     `<text class="scale" x="${LEFT - 6}" y="${BARS.top + BARS.height}" text-anchor="end">0</text>`,
-    `<text class="scale" x="4" y="12">changes per minute, one bar for each ${span(bucket_ms)}</text>`,
+    `<text class="scale" x="4" y="12">changes per minute, one bar for each ${span(bucket_ms).replace(/^1 /, '')}</text>`,
     `<line class="base" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${BARS.top + BARS.height}" y2="${BARS.top + BARS.height}"/>`,
     ...buckets.flatMap((bucket) => stack(bucket, at(bucket.start_ms), width, BARS.height / most)),
   ];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { byteCount, counted, localTime } from '../format.js';
+import { byteCount, counted, localTime, shortened } from '../format.js';
 import { changes, chart, escapeHtml } from './chart.js';
 import type { TimelineDocument } from './document.js';
 import { SCRIPT } from './script.js';
@@ -62,8 +62,14 @@ const WAYS = [
   ['from-nowhere', 'not any more'],
 ];
 
+/** In characters; all of it is shown when the mouse rests on it. */
+const WIDEST_LABEL = 40;
+
 function line(title: string, entries: readonly (readonly string[])[]): string {
-  const labels = entries.map(([name, label = '']) => `<span><i class="${name}"></i>${escapeHtml(label)}</span>`);
+  const labels = entries.map(
+    ([name, label = '']) =>
+      `<span title="${escapeHtml(label)}"><i class="${name}"></i>${escapeHtml(shortened(label, WIDEST_LABEL))}</span>`,
+  );
   return `<p class="legend"><span class="dim">${title}</span>${labels.join('')}</p>`;
 }
 

@@ -7,7 +7,7 @@ export const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1240px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 22px; margin: 0; }
 h2 { font-size: 16px; margin: 28px 0 8px; }
-p { margin: 4px 0; }
+p { margin: 4px 0; overflow-wrap: anywhere; }
 .dim { color: var(--dim); }
 .warning { color: #c0392b; }
 svg { width: 100%; height: auto; display: block; margin-top: 16px; cursor: crosshair; }
@@ -34,6 +34,8 @@ code { background: var(--panel); border-radius: 4px; padding: 1px 5px; font-size
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; color: var(--dim); font-weight: 500; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); }
+td { vertical-align: top; }
+td.number, td[data-ms] { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr:target, tr.rests { background: var(--panel); }
 .scroll { overflow-x: auto; }

@@ -2,7 +2,9 @@ import type { Timeline, TimelineBucket } from '../../recovery/timeline.js';
 import { columns, counted, localTime } from '../format.js';
 import type { Style } from '../output.js';
 
-const BAR_WIDTH = 30;
+const [BAR_WIDTH, NARROW_BAR_WIDTH] = [30, 10];
+/** The width of a terminal from which on there is room for long bars. */
+const ROOMY = 110;
 /** What fits a screen; the page has all. */
 const MOST_ROWS = 40;
 
@@ -18,11 +20,12 @@ export function timelineText(timeline: Timeline, style: Style): string {
     [changesOf(bucket), madeIn(bucket).length, restoredIn(bucket).length].some(Boolean),
   );
   const most = Math.max(1, ...busy.map(changesOf));
+  const barWidth = (process.stdout.columns ?? ROOMY) < ROOMY ? NARROW_BAR_WIDTH : BAR_WIDTH;
   const rows = busy
     .slice(-MOST_ROWS)
     .map((bucket) => [
       style.dim(localTime(bucket.startMs)),
-      style.cyan('█'.repeat(Math.ceil((BAR_WIDTH * changesOf(bucket)) / most))),
+      style.cyan('█'.repeat(Math.ceil((barWidth * changesOf(bucket)) / most))),
       changesOf(bucket) === 0 ? '' : counted(changesOf(bucket), 'change'),
       [
         ...madeIn(bucket).map(({ id, isIncremental }) => `${isIncremental ? '◆' : '●'} ${id}`),
