@@ -18,12 +18,12 @@ export async function makeDirectory(path: string, mode = 0o777): Promise<string 
   return made ?? path;
 }
 
-async function attempt(path: string, mode: number): Promise<unknown> {
+async function attempt(path: string, mode: number): Promise<Error | undefined> {
   try {
     await mkdir(path, { mode });
     return undefined;
   } catch (error) {
-    return error;
+    return error as Error;
   }
 }
 
