@@ -15,7 +15,9 @@ import type { Bytes } from '../util/bytes.js';
  * A script's gets and sets must cost less than that, so most make none (`local-port.ts`):
  *
  * - **Writes** go into a ring in shared memory (`ring.ts`), each with the time it was made. The host empties it in order, in batches, into the store. A
- *   full ring makes the script wait; nothing is dropped. What is too large for the ring is a round trip.
+ *   full ring makes the script wait; nothing is dropped. A large value goes in pieces, of which the host makes the change when the last one is
+ *   there. (As quick as a round trip was, in CPU time 2.7 ms of 1 MB in memory and 9 ms on disk either way; with a sixth less memory, and one way for
+ *   all sizes.) A name so long that the state may refuse it is a round trip, which tells the script where it stands.
  * - **Reads** come from the worker's view (`view.ts`): what the script has written and read. A value holds while its epoch stands still: names
  *   fall into 1024 buckets by their hashes, and beside the ring there is a cell for each. Whenever anybody else changes values (another
  *   script, the embedding program), the host moves the epochs of their buckets, in the moment in which the store begins to show the change and before

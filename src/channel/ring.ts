@@ -13,13 +13,17 @@ import { NAME_BUCKETS, type NameSet } from '../util/name-set.js';
  * · scope · key · value · padding
  * ```
  *
+ * A change whose record would be larger than a piece travels in pieces, each at a multiple of 8, too, with a header as long as a record's: -2 (32 bits) ·
+ * length of the record (32) · of the piece (32) · bytes of the record, scope included · padding. Put together they are the record; where the last
+ * one never comes, because the script was ended, there was no change.
+ *
  * Numbers are in the machine's byte order: the memory is never anywhere else.
  */
 
 /** More makes no script faster, but what is in it when a script's time is up must still be written: 20,000 small changes take 40 ms. */
 const CAPACITY = 1 << 20;
-/** A larger record is not worth its place: copying it costs more than a round trip. */
-const MOST_RECORD_BYTES = CAPACITY >> 2;
+/** A larger record travels in pieces of this. Several fit the ring, so that one is filled while another one is taken. */
+const PIECE_BYTES = CAPACITY >> 2;
 /** Longer names the state may refuse, which the script must be told at once. */
 const MOST_NAME_BYTES = 32 << 10;
 const HEADER_BYTES = 24;
@@ -30,6 +34,10 @@ const VALUE_BYTES = 2;
 const HASH = 3;
 const TIME = 2;
 const WRAP = -1;
+const PIECE = -2;
+/** Of a piece. */
+const RECORD_BYTES = 1;
+const LENGTH_BYTES = 2;
 /** What the host takes at once. */
 const BATCH_BYTES = 256 << 10;
 
@@ -95,8 +103,8 @@ export class RingWriter extends Ring {
   }
 
   /**
-   * Adds a change, waiting for the host where the ring is full. False, and no effect, where it cannot go through the ring: it is too
-   * large, or the host has failed.
+   * Adds a change, waiting for the host where the ring is full. False, and no effect, where it cannot go through the ring: its name is too
+   * long, or the host has failed.
    */
   put(scope: Bytes, key: Bytes, hash: number, value: Bytes | null): boolean {
     if (scope.length + key.length > MOST_NAME_BYTES) return false;
@@ -104,7 +112,8 @@ export class RingWriter extends Ring {
     const scopeBytes = isSameScope ? 0 : scope.length;
     const valueBytes = value === null ? 0 : value.length;
     const size = recordBytes(scopeBytes, key.length, valueBytes);
-    if (size > MOST_RECORD_BYTES || !this.#makeRoom(size)) return false;
+    if (size > PIECE_BYTES) return this.#putPieces(scope, key, hash, value!);
+    if (!this.#makeRoom(size)) return false;
     const start = offsetOf(this.#written);
     const word = start >> 2;
     this.words[word + SCOPE_BYTES] = scopeBytes;
@@ -120,6 +129,37 @@ export class RingWriter extends Ring {
     copyBytes(key, 0, key.length, this.bytes, keyAt);
     if (value !== null) copyBytes(value, 0, valueBytes, this.bytes, keyAt + key.length);
     this.#publish(size);
+    return true;
+  }
+
+  #putPieces(scope: Bytes, key: Bytes, hash: number, value: Bytes): boolean {
+    const head = new Uint8Array(HEADER_BYTES + scope.length + key.length);
+    const words = new Int32Array(head.buffer, 0, HEADER_BYTES >> 2);
+    words.set([scope.length, key.length, value.length, hash]);
+    new Float64Array(head.buffer, 0, HEADER_BYTES >> 3)[TIME] = Date.now();
+    head.set(scope, HEADER_BYTES);
+    head.set(key, HEADER_BYTES + scope.length);
+    const size = recordBytes(scope.length, key.length, value.length);
+    for (let from = 0; from < size; from += PIECE_BYTES - HEADER_BYTES)
+      if (!this.#putPiece(head, value, size, from, Math.min(from + PIECE_BYTES - HEADER_BYTES, size))) return false;
+    this.#scope = scope.slice();
+    return true;
+  }
+
+  /** The bytes from `from` to `to` of the record that `head` and `value` make. */
+  #putPiece(head: Bytes, value: Bytes, size: number, from: number, to: number): boolean {
+    const pieceBytes = (HEADER_BYTES + to - from + 7) & ~7;
+    if (!this.#makeRoom(pieceBytes)) return false;
+    const start = offsetOf(this.#written);
+    this.words[start >> 2] = PIECE;
+    this.words[(start >> 2) + RECORD_BYTES] = size;
+    this.words[(start >> 2) + LENGTH_BYTES] = to - from;
+    const at = start + HEADER_BYTES;
+    const ofHead = head.subarray(from, to);
+    this.bytes.set(ofHead, at);
+    const skipped = head.length;
+    this.bytes.set(value.subarray(Math.max(0, from - skipped), Math.max(0, to - skipped)), at + ofHead.length);
+    this.#publish(pieceBytes);
     return true;
   }
 
@@ -202,6 +242,9 @@ export class RingBatch {
 export class RingReader extends Ring {
   /** Of the last record taken. */
   #scope: Bytes = new Uint8Array();
+  /** A record that comes in pieces, and how much of it is there. */
+  #record: Bytes | undefined;
+  #recordEnd = 0;
 
   /** Where the writer is. */
   get written(): number {
@@ -211,8 +254,17 @@ export class RingReader extends Ring {
   /** The next changes up to `end`, a place where the writer was, copied out of the ring; undefined where all were taken. */
   take(end: number): RingBatch | undefined {
     let from = Atomics.load(this.cells, TAKEN);
-    if (((end - from) | 0) <= 0) return undefined;
-    if (this.words[offsetOf(from) >> 2] === WRAP) from += CAPACITY - offsetOf(from);
+    for (;;) {
+      if (((end - from) | 0) <= 0) return undefined;
+      const kind = this.words[offsetOf(from) >> 2];
+      if (kind === WRAP) from += CAPACITY - offsetOf(from);
+      else if (kind !== PIECE) break;
+      else {
+        const record = this.#takePiece(from);
+        if (record !== undefined) return new RingBatch(record, this.#scope);
+        from = Atomics.load(this.cells, TAKEN);
+      }
+    }
     const start = offsetOf(from);
     const scope = this.#scope;
     const length = this.#batchBytes(start, (end - from) | 0);
@@ -220,6 +272,23 @@ export class RingReader extends Ring {
     const copy = this.bytes.slice(start, start + length);
     this.#taken(from + length);
     return length === 0 ? undefined : new RingBatch(copy, scope);
+  }
+
+  /** The record that it completes. */
+  #takePiece(from: number): Bytes | undefined {
+    const start = offsetOf(from);
+    const length = this.words[(start >> 2) + LENGTH_BYTES]!;
+    this.#record ??= new Uint8Array(this.words[(start >> 2) + RECORD_BYTES]!);
+    const record = this.#record;
+    record.set(this.bytes.subarray(start + HEADER_BYTES, start + HEADER_BYTES + length), this.#recordEnd);
+    this.#recordEnd += length;
+    this.#taken(from + ((HEADER_BYTES + length + 7) & ~7));
+    if (this.#recordEnd < record.length) return undefined;
+    this.#record = undefined;
+    this.#recordEnd = 0;
+    const [scopeBytes = 0] = new Int32Array(record.buffer, 0, 1);
+    this.#scope = record.subarray(HEADER_BYTES, HEADER_BYTES + scopeBytes);
+    return record;
   }
 
   /** Of whole records, from `start` on. Keeps the scope of the last one. */
@@ -230,7 +299,7 @@ export class RingReader extends Ring {
     while (length < available && length < BATCH_BYTES) {
       const at = start + length;
       const word = at >> 2;
-      if (at === CAPACITY || words[word] === WRAP) break;
+      if (at === CAPACITY || words[word]! < 0) break;
       if (words[word + SCOPE_BYTES]! > 0) scopeAt = at;
       length += recordBytes(words[word + SCOPE_BYTES]!, words[word + KEY_BYTES]!, words[word + VALUE_BYTES]!);
     }

@@ -60,10 +60,13 @@ const change = fc.record({
 test('what is taken is what was put, in order, however often the ring goes round', () => {
   fc.assert(
     fc.property(fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 30 }), (rounds) => {
-      const { writer, reader } = ring(() => undefined);
+      const taken: Taken[] = [];
+      const take = () => void taken.push(...takeAll(reader));
+      const { writer, reader } = ring(take);
       for (const round of rounds) {
+        taken.length = 0;
         for (const { scope, key, value } of round) expect(put(writer, scope, key, value)).toBe(true);
-        const taken = takeAll(reader);
+        take();
         expect(taken.map(plain)).toEqual(round.map(plain));
         for (const { scope, key, hash } of taken) expect(hash).toBe(hashOfRaw(encodeKey(scope, key)));
         expect(reader.pending).toBe(0);
@@ -72,6 +75,24 @@ test('what is taken is what was put, in order, however often the ring goes round
     { numRuns: 40 },
   );
 });
+
+test.each([262_000, 262_144, 262_145, 700_000, 1 << 20, 3_000_001])(
+  'a value of %i bytes, in pieces where it is large, comes whole and between its neighbours',
+  (length) => {
+    const taken: Taken[] = [];
+    const { writer, reader } = ring(() => void taken.push(...takeAll(reader)));
+    const value = new Uint8Array(length).map((_, i) => i ^ (i >> 8) ^ (i >> 16));
+    const [scope, other] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4)];
+    expect(put(writer, other, Uint8Array.of(1), Uint8Array.of(1))).toBe(true);
+    for (let round = 0; round < 3; round++) expect(put(writer, scope, Uint8Array.of(2), value)).toBe(true);
+    expect(put(writer, scope, Uint8Array.of(3), Uint8Array.of(3))).toBe(true);
+    taken.push(...takeAll(reader));
+    expect(taken.map(({ key }) => key[0])).toEqual([1, 2, 2, 2, 3]);
+    for (const change of taken.slice(1)) expect(change.scope).toEqual(scope);
+    for (const change of taken.slice(1, 4)) expect(Buffer.compare(change.value!, value)).toBe(0);
+    expect(taken.every(({ scope: s, key, hash }) => hash === hashOfName(s, key))).toBe(true);
+  },
+);
 
 test('each change carries the time it was made', () => {
   const { writer, reader } = ring(() => undefined);
@@ -97,10 +118,23 @@ test('what was taken stays as it is when its place is used again', () => {
   expect(first?.value?.every((byte) => byte === 1)).toBe(true);
 });
 
-test('what is too large is refused and leaves no trace', () => {
+test('a name that is too long is refused and leaves no trace', () => {
   const { writer, reader } = ring();
-  expect(put(writer, Uint8Array.of(1), Uint8Array.of(1), new Uint8Array(2 << 20))).toBe(false);
   expect(put(writer, Uint8Array.of(1), new Uint8Array(2 << 20), null)).toBe(false);
+  expect(reader.pending).toBe(0);
+});
+
+test('of a value whose last piece never comes nothing is taken', () => {
+  const taken: Taken[] = [];
+  let wakes = 0;
+  const { writer, reader } = ring(() => {
+    taken.push(...takeAll(reader));
+    if (++wakes === 3) throw new Error('the script is ended here');
+  });
+  put(writer, Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(1));
+  expect(() => put(writer, Uint8Array.of(1), Uint8Array.of(2), new Uint8Array(4 << 20))).toThrow('ended here');
+  taken.push(...takeAll(reader));
+  expect(taken.map(({ key }) => key[0])).toEqual([1]);
   expect(reader.pending).toBe(0);
 });
 
