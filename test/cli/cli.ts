@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../src/cli/command-line.js';
+import { checkDocument } from './json-schema.js';
 
 const BIN = fileURLToPath(new URL('../../bin/llmspell.js', import.meta.url));
 
@@ -45,8 +46,11 @@ async function inProcess(cwd: string, args: string[]): Promise<Finished> {
   }
 }
 
-/** A directory of its own, with the command run in it: no configuration from anywhere else is found. */
-export async function workspace() {
+/**
+ * A directory of its own, with the command run in it: no configuration from anywhere else is found. Each JSON document that it prints is held
+ * against its schema, unless `isChecked` is false.
+ */
+export async function workspace({ isChecked = true } = {}) {
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'llmspell-cli-')));
   const start = (args: string[], { env = {}, cwd: directory = cwd }: RunOptions = {}) =>
     spawn(process.execPath, [BIN, ...args], {
@@ -59,10 +63,23 @@ export async function workspace() {
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+    return new Promise((resolve, reject) =>
+      child.on('close', (code) => {
+        try {
+          if (isChecked) checkDocument(args, stdout);
+          resolve({ code, stdout, stderr });
+        } catch (error) {
+          reject(error as Error);
+        }
+      }),
+    );
   };
   /** As `run`, in this process. */
-  const call = (...args: string[]): Promise<Finished> => inProcess(cwd, args);
+  const call = async (...args: string[]): Promise<Finished> => {
+    const finished = await inProcess(cwd, args);
+    if (isChecked) checkDocument(args, finished.stdout);
+    return finished;
+  };
   /** What a command that must succeed prints. */
   const ok = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await call(...args);
