@@ -1,5 +1,5 @@
-/** Scripts that never end, each in its own way, by what they do. `fifo` names a pipe that nobody else opens. They may start processes and have a `State`. */
-export const endless = (fifo: string): Readonly<Record<string, string>> => ({
+/** Scripts that never end, each in its own way, by what they do. Nobody else opens the three named pipes. They may start processes and have a `State`. */
+export const endless = ([written, read, required]: readonly string[]): Readonly<Record<string, string>> => ({
   'a loop': 'while true do end',
   'pcall in a loop': 'while true do pcall(function() while true do end end) end',
   'a handler of xpcall': 'xpcall(error, function() while true do end end)',
@@ -20,9 +20,9 @@ export const endless = (fifo: string): Readonly<Record<string, string>> => ({
   'reading a process': 'io.popen("sleep 9"):read()',
   'closing a process': 'io.popen("sleep 9"):close()',
   'writing to a process': 'local p = io.popen("sleep 9", "w") while true do p:write(("x"):rep(1e6)) end',
-  'opening a pipe': `io.open("${fifo}", "w")`,
-  'reading a pipe': `io.open("${fifo}"):read()`,
-  'require of a pipe': `package.path = "${fifo}" require("pipe")`,
+  'opening a pipe': `io.open("${written}", "w")`,
+  'reading a pipe': `io.open("${read}"):read()`,
+  'require of a pipe': `package.path = "${required}" require("pipe")`,
   'reading a device': 'local f = io.open("/dev/zero") while f:read(65536) do end',
   printing: 'while true do print("again and again") end',
   'State.set': 'for i = 1, math.huge do State.set("k" .. i, i) end',

@@ -16,7 +16,8 @@ function load(name) {
     if (Number.parseInt(process.versions.node, 10) >= 22) require('node:module').enableCompileCache?.(cacheDirectory());
     return require(file);
   }
-  const source = `(function (require, __dirname) {${readFileSync(file, 'utf8')}\n})`;
+  // It is ASCII: as such it takes half the memory, and no decoding.
+  const source = `(function (require, __dirname) {${readFileSync(file, 'latin1')}\n})`;
   new Script(source, { filename: file, cachedData }).runInThisContext()(require, BUILT);
 }
 

@@ -66,6 +66,10 @@ function withoutImportMeta(text, name) {
     .replaceAll('import.meta.url', here);
 }
 
+/** Other characters stand in strings and patterns only (comments are left out), where an escape means the same. */
+const inAscii = (text) =>
+  text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** A script that does what scripts do, run in a directory of its own. */
 function keepCode() {
   for (const name of readdirSync(into)) if (name.endsWith('.code')) rmSync(new URL(name, into));
@@ -79,6 +83,6 @@ function keepCode() {
   rmSync(cwd, { recursive: true });
 }
 
-writeFileSync(new URL('command.cjs', into), join('cli/main.js'));
-writeFileSync(new URL('worker.cjs', into), join('worker/entry.js'));
+writeFileSync(new URL('command.cjs', into), inAscii(join('cli/main.js')));
+writeFileSync(new URL('worker.cjs', into), inAscii(join('worker/entry.js')));
 keepCode();

@@ -9,6 +9,7 @@ import type { RescueOptions, RescueResult } from '../recovery/rescue.js';
 import type { DrillResult, RecoveryTarget, RestoreOptions, RestoreResult } from '../recovery/types.js';
 import type { StateStore } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
+import { asBuffer, type Bytes } from '../util/bytes.js';
 import { Lazy } from '../util/lazy.js';
 import { backupCalls } from './calls.js';
 import { machineSettings, type Overrides } from './machine-settings.js';
@@ -245,12 +246,19 @@ export class Host implements HostParts {
       timeoutSeconds,
       maxConcurrentScripts,
       warm,
+      expect: (source) => this.#expect(source),
       service: new StateService({
         store: () => this.#storeForScripts(),
         calls: this.#calls,
         openView: async (when) => (await import('./past.js')).openPast(this, when),
       }),
     });
+  }
+
+  /** Loading LevelDB takes as long as a short script: what names the state will soon ask for it. */
+  #expect(source: Bytes): void {
+    if (this.config.runtime.state_persistence.enabled && asBuffer(source).includes('State'))
+      void import('./open-state.js').then(({ loadState }) => loadState(this.config)).catch(() => undefined);
   }
 
   #machine(overrides: Overrides) {

@@ -12,6 +12,13 @@ export interface OpenStateOptions {
   isWanted(): boolean;
 }
 
+/** Loads the modules that `openState` will need, and opens nothing. */
+export async function loadState({ runtime }: Config): Promise<void> {
+  await import('../state/store.js');
+  if (runtime.state_persistence.backend_type === 'memory') await import('../state/backends/memory.js');
+  else await Promise.all([import('../share/shared-store.js'), import('../state/backends/level.js')]);
+}
+
 const MEMORY_HISTORY_BYTES = 64 << 20;
 
 /**

@@ -22,6 +22,8 @@ export interface ScriptHostOptions {
   service?: SessionSource;
   /** Keeps one started machine ready for the next run. Costs memory and a thread. Default false. */
   warm?: boolean;
+  /** Told each script when its thread has been: what it will need may be loaded while the thread comes up. */
+  expect?: (source: Bytes) => void;
 }
 
 export interface ScriptRun {
@@ -102,7 +104,7 @@ export class ScriptHost {
     const thread = this.#takeThread(run);
     this.#threads.add(thread);
     try {
-      const report = await thread.run(
+      const running = thread.run(
         {
           source,
           chunkName: run.chunkName ?? (run.path === undefined ? '=(script)' : `@${run.path}`),
@@ -121,6 +123,8 @@ export class ScriptHost {
           ...(run.tests && { tests: run.tests }),
         },
       );
+      setImmediate(() => this.#options.expect?.(source));
+      const report = await running;
       return { ...report, durationMs: monotonicMs() - startedAt };
     } finally {
       this.#threads.delete(thread);

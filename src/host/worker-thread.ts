@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 
 // From the sources and from what is built of them alike: Node starts threads from built files only, and soonest from CommonJS.
 const ENTRY = new URL('../../bin/worker.js', import.meta.url);
@@ -20,6 +20,10 @@ export function startWorkerAhead(): void {
   ahead ??= start();
 }
 
+/**
+ * Without a copy of the environment, which takes time and which the thread does not look at. Node watches the descriptors that the thread
+ * opens, and closes them when it is ended.
+ */
 function start(): Worker {
-  return new Worker(ENTRY, { execArgv: [] });
+  return new Worker(ENTRY, { execArgv: [], env: SHARE_ENV, trackUnmanagedFds: true });
 }

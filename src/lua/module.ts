@@ -5,9 +5,9 @@ import { type WasmModule, webAssembly } from './wasm.js';
 
 let compiled: WasmModule | undefined;
 
-/** wasmoon's wasm module, made at the first call. V8 compiles each of its functions when it is first called. */
+/** wasmoon's wasm module, made at the first call. V8 checks and compiles each of its functions when it is first called. */
 export function luaModule(): WasmModule {
-  compiled ??= patiently(() => new webAssembly.Module(readFileSync(wasmFile())));
+  compiled ??= lazily(() => new webAssembly.Module(readFileSync(wasmFile())));
   return compiled;
 }
 
@@ -18,17 +18,19 @@ const HASTY_BUDGET = 1_800_000;
 const BUDGET = 13_000_000;
 
 /**
- * Makes a module whose functions are optimized as late as newer versions of V8 do it. In Node 20 some eighty instructions of Lua have the
- * interpreter optimized, which takes 75 ms, and a process does not end before that is done.
+ * Makes a module whose functions are checked when they are first called, not all at once, and optimized as late as newer versions of V8 do it:
+ * in Node 20 some eighty instructions of Lua have the interpreter optimized, which takes 75 ms, and a process does not end before that is done.
  */
-function patiently(make: () => WasmModule): WasmModule {
+function lazily(make: () => WasmModule): WasmModule {
   if (!process.versions.v8.startsWith('11.')) return make();
   const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   setFlagsFromString(`--wasm-tiering-budget=${BUDGET}`);
+  setFlagsFromString('--wasm-lazy-validation');
   try {
     return make();
   } finally {
     // Built-in modules that are loaded later come from a cache that holds for the flags they were compiled with.
     setFlagsFromString(`--wasm-tiering-budget=${HASTY_BUDGET}`);
+    setFlagsFromString('--no-wasm-lazy-validation');
   }
 }
