@@ -1,15 +1,14 @@
 import { readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { BackupManager } from '../backup/manager.js';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { createLevelBackend } from '../state/backends/level.js';
 import { createMemoryBackend } from '../state/backends/memory.js';
 import { openStore } from '../state/store.js';
 import type { StateStore } from '../state/types.js';
-import { syncDirectory, TEMPORARY_MARK } from '../util/atomic-write.js';
-import { randomHex } from '../util/hash.js';
+import { syncDirectory, temporaryName } from '../util/atomic-write.js';
+import { removeLeftovers } from '../util/leftovers.js';
 import { makeDirectory } from '../util/make-directory.js';
-import { pidExists } from '../util/process-identity.js';
 import { RecoveryOrchestrator } from './orchestrator.js';
 import type { RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
 
@@ -19,7 +18,7 @@ import type { RecoveryTarget, RestoreOptions, RestoreResult } from './types.js';
  */
 export async function buildState<T>(directory: string, build: (store: StateStore) => Promise<T>): Promise<T> {
   await refuseFilled(directory);
-  const beside = `${directory}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
+  const beside = temporaryName(directory);
   try {
     await removeLeftovers(directory);
     await makeDirectory(beside, 0o700);
@@ -59,17 +58,6 @@ export async function restoreInto(
     return await restore(nothing);
   } finally {
     await nothing.close();
-  }
-}
-
-/** What processes that were killed over this left beside it. */
-async function removeLeftovers(directory: string): Promise<void> {
-  const begin = `${basename(directory)}${TEMPORARY_MARK}`;
-  const names = await readdir(dirname(directory)).catch(() => []);
-  for (const name of names) {
-    const [, pid] = /^(\d+)-[0-9a-f]{8}$/.exec(name.slice(begin.length)) ?? [];
-    if (name.startsWith(begin) && pid !== undefined && !pidExists(Number(pid)))
-      await rm(join(dirname(directory), name), { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,9 @@ import { randomHex } from './hash.js';
 /** Leftovers of a killed process carry this mark; whoever owns the directory may remove them. */
 export const TEMPORARY_MARK = '.tmp-';
 
+/** A name beside `path` for what is not whole yet; it tells whose it is. */
+export const temporaryName = (path: string): string => `${path}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
+
 /** Makes a directory's entries (a rename, a removal) survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
@@ -21,7 +24,7 @@ export async function syncDirectory(path: string): Promise<void> {
  * removed and the error is passed on. The file gets mode 0600.
  */
 export async function atomicWrite<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
-  const temporary = `${path}${TEMPORARY_MARK}${process.pid}-${randomHex(4)}`;
+  const temporary = temporaryName(path);
   const file = await open(temporary, 'wx+', 0o600);
   try {
     const result = await write(file);

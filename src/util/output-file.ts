@@ -1,6 +1,7 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { errnoOf, LlmspellError } from '../errors.js';
 import { atomicWrite } from './atomic-write.js';
+import { removeLeftovers } from './leftovers.js';
 
 /**
  * Writes a file that somebody named, all of it or nothing. Throws `OUTPUT_FAILED`, also where there is a file already that is not to be replaced,
@@ -13,6 +14,7 @@ export async function outputFile<T>(
 ): Promise<T> {
   if (!replace && (await stat(path).catch(() => undefined))) throw alreadyThere(path);
   try {
+    await removeLeftovers(path);
     return await atomicWrite(path, write);
   } catch (error) {
     if (error instanceof LlmspellError || errnoOf(error) === undefined) throw error;

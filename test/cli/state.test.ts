@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Workspace, workspace } from './cli.js';
@@ -46,6 +46,12 @@ test('delete says whether there was something; clear wants a yes where nobody ca
   expect(refused.stderr).toContain('Confirm it with --yes.');
   expect(await ok('state', 'clear', '--scope', 's', '--yes')).toBe('Deleted 2 entries.\n');
   expect(await ok('state', 'show')).toBe('There are no entries.\n');
+});
+
+test('what a killed export left is gone after the next one', async () => {
+  await writeFile(join(cli.cwd, 'x.jsonl.tmp-999999999-0123abcd'), 'half');
+  await cli.ok('state', 'export', 'x.jsonl');
+  expect((await readdir(cli.cwd)).filter((name) => name.startsWith('x.jsonl'))).toEqual(['x.jsonl']);
 });
 
 test('an export holds every value exactly, in both forms; importing it makes the state that again', async () => {

@@ -1,4 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { drill } from '../../src/recovery/drill.js';
 import { archivePath, flip, newBench, newDirectory, set } from '../backup/harness.js';
@@ -30,6 +32,16 @@ test('a sound backup restores, and every entry is compared', async () => {
     errors: [],
   });
   expect(result.chain).toHaveLength(2);
+  expect((await readdir(scratch)).filter((name) => name.includes('scratch'))).toEqual([]);
+});
+
+test('the scratch state of a drill that was killed goes with the next drill', async () => {
+  const bench = await newBench();
+  await set(bench.store, 'a/b', 'c');
+  await bench.backups.create();
+  const killed = join(scratch, `llmspell-scratch-${hostname()}.tmp-999999999-0123abcd`);
+  await mkdir(join(killed, 'db'), { recursive: true });
+  expect(await drill(bench.backups, 'latest')).toMatchObject({ success: true });
   expect((await readdir(scratch)).filter((name) => name.includes('scratch'))).toEqual([]);
 });
 
