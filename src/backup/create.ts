@@ -2,10 +2,10 @@ import type { LiveSnapshot, StateStore } from '../state/types.js';
 import type { Archives } from './archives.js';
 import { cleanUp } from './cleanup.js';
 import { type Written, writeOnTop } from './incremental.js';
-import { reporter } from './operation.js';
+import { type Report, reporter } from './operation.js';
 import { newBackupId } from './repository.js';
 import { writeFull } from './snapshot.js';
-import type { CleanupResult, CreateOptions, CreateResult } from './types.js';
+import type { BackupRecord, CleanupResult, CreateOptions, CreateResult } from './types.js';
 
 /** As `BackupManager.create`, when its turn has come. */
 export async function createBackup(
@@ -51,13 +51,28 @@ async function write(
     tags: given.tags ?? [],
     compression: options.compression,
   };
-  const report = reporter('backup', given);
+  const report = withTotal(reporter('backup', given), expectedEntries(records, snapshot));
   const ownKey = await key();
   const archive = { ...(ownKey && { key: ownKey }), ...(given.signal && { signal: given.signal }) };
   const writing = { repository, snapshot, start, archive, report };
   if (!given.incremental) return { info: await writeFull(writing), warnings: [] };
   return await writeOnTop(writing, records, options, isSound);
 }
+
+/** How many entries a full backup is going to have, as far as can be told: counting them would take about as long as backing them up. */
+const expectedEntries = (records: readonly BackupRecord[], { storeId }: LiveSnapshot): number | undefined =>
+  records.findLast(
+    ({ isIncremental, damage, sealed, position }) =>
+      !isIncremental && damage === undefined && !sealed && position.storeId === storeId,
+  )?.entryCount;
+
+/** Tells it as the total of the entries, as long as there are no more. */
+const withTotal =
+  (report: Report, expected: number | undefined): Report =>
+  (step) => {
+    const isKnown = step.phase === 'entries' && expected !== undefined && (step.done ?? 0) <= expected;
+    report(isKnown ? { ...step, total: expected } : step);
+  };
 
 /** The backup is made: that cleaning up failed is worth a warning, not an error. */
 async function retain(archives: Archives, warnings: string[]): Promise<CleanupResult | undefined> {

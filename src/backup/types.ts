@@ -164,6 +164,7 @@ export interface Progress {
   phase: string;
   backupId?: string;
   done: number;
+  /** Of the entries of a full backup: as many as the last one had, which is about what there is. */
   total?: number;
   /** 0–100, where `total` is known. */
   percent?: number;

@@ -411,3 +411,17 @@ test('backups made at the same time come one after the other', async () => {
   expect(made.map(({ backup }) => backup.isIncremental)).toEqual([false, true, true]);
   expect(made[2]!.backup.parentId).toBe(made[1]!.backup.id);
 });
+
+test('a full backup tells how far it is by what the last one had', async () => {
+  const bench = await newBench();
+  for (let i = 0; i < 40; i++) await set(bench.store, `a/${i}`, 'x');
+  const totalsOf = async () => {
+    const totals: (number | undefined)[] = [];
+    await bench.backups.create({ onProgress: ({ phase, total }) => phase === 'entries' && totals.push(total) });
+    return [...new Set(totals)];
+  };
+  expect(await totalsOf()).toEqual([undefined]);
+  expect(await totalsOf()).toEqual([40]);
+  await set(bench.store, 'a/more', 'x');
+  expect(await totalsOf()).toEqual([undefined]);
+});
