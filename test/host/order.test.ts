@@ -1,14 +1,18 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import type { ScriptHost } from '../../src/host/script-host.js';
 import { StateService } from '../../src/host/state-service.js';
 import { decodeValue, encodeValue } from '../../src/state/codec.js';
 import type { Change, StateStore } from '../../src/state/types.js';
 import { type Bytes, latin1Of, utf8 } from '../../src/util/bytes.js';
-import { backends, openForTest } from '../state/stores.js';
+import { backends, openForTest, openSharedForTest } from '../state/stores.js';
+import { temporaryDirectory } from '../state/temporary.js';
 import { MACHINE, runScript, scriptHost } from './script-runs.js';
 
 const KEYS = Array.from({ length: 40 }, (_, i) => `k${String(i).padStart(2, '0')}`);
 const SCOPE = utf8('s');
+const OPTIONS = { flushIntervalMs: 5 };
 
 /** Sets its keys to values that come once only, in turns quicker and slower than they are committed. */
 const writer = (name: string) => `
@@ -23,9 +27,9 @@ const writer = (name: string) => `
   end`;
 
 /** Tells what it reads: again and again one after the other, the ones that a list names, and any. */
-const READER = `
+const reader = (rounds: number) => `
   local function tell(key) print(key, State.get("s", key)) end
-  for round = 1, 40 do
+  for _ = 1, ${rounds} do
     for i = 0, 39 do tell(("k%02d"):format(i)) end
     for _, key in ipairs(State.list("s")) do tell(key) end
     for _ = 1, 40 do tell(("k%02d"):format(math.random(0, 39))) end
@@ -78,17 +82,39 @@ async function swap(store: StateStore, round: number): Promise<void> {
   });
 }
 
-test.each(['memory', 'level'])('over %s no read of a script goes back in the order of the changes', async (kind) => {
-  const store = await openForTest(await backends[kind]!(), { flushIntervalMs: 5 });
+/** The state that is written to, what its readers have of it, and how much they read. */
+const places: Record<string, () => Promise<{ store: StateStore; seen: StateStore; rounds: number }>> = {
+  ...Object.fromEntries(
+    ['memory', 'level'].map((kind) => [
+      kind,
+      async () => {
+        const store = await openForTest(await backends[kind]!(), OPTIONS);
+        return { store, seen: store, rounds: 25 };
+      },
+    ]),
+  ),
+  'what another process holds': async () => {
+    const directory = join(await temporaryDirectory(), 'state');
+    const store = await openSharedForTest(directory, OPTIONS);
+    return { store, seen: await openSharedForTest(directory, OPTIONS), rounds: 8 };
+  },
+};
+
+function hostOn(store: StateStore): ScriptHost {
   const host = scriptHost({
     machine: { ...MACHINE, state: true },
-    maxConcurrentScripts: 10,
     timeoutSeconds: 60,
     service: new StateService({ store: async () => store }),
   });
   onTestFinished(() => host.close());
-  const readers = Promise.all([1, 2].map(() => runScript(host, READER)));
-  const writers = ['a', 'b'].map((name) => runScript(host, writer(name)));
+  return host;
+}
+
+test.each(Object.keys(places))('over %s no read of a script goes back in the order of the changes', async (place) => {
+  const { store, seen, rounds } = await places[place]!();
+  const [writing, reading] = [hostOn(store), hostOn(seen)];
+  const readers = Promise.all([1, 2].map(() => runScript(reading, reader(rounds))));
+  const writers = ['a', 'b'].map((name) => runScript(writing, writer(name)));
   let isOver = false;
   const others = (async () => {
     for (let round = 0; !isOver; round++) {
@@ -98,11 +124,11 @@ test.each(['memory', 'level'])('over %s no read of a script goes back in the ord
       if (round % 40 === 20) await swap(store, round);
     }
   })();
-  const texts = (await readers).map(({ text }) => text);
+  const outcomes = await readers;
   isOver = true;
   await others;
   await store.write([{ scope: utf8('control'), key: utf8('stop'), value: encodeValue(true) }]);
-  for (const { error } of await Promise.all(writers)) expect(error).toBe(undefined);
+  for (const { error } of [...outcomes, ...(await Promise.all(writers))]) expect(error).toBe(undefined);
   const lives = await livesOf(store);
-  for (const text of texts) expect(expectNothingWentBack(text, lives)).toBeGreaterThan(3000);
+  for (const { text } of outcomes) expect(expectNothingWentBack(text, lives)).toBeGreaterThan(80 * rounds);
 });
