@@ -158,7 +158,7 @@ export class StateSession {
       delete: async (scope, key) => (await this.#store.write([{ scope, key, value: null }], this)).effective > 0,
       clear: (scope) => this.#store.clear(scope),
       flush: () => this.#store.flush(),
-      read: async (scope, key) => ownValue(await this.#store.get(scope, key)),
+      read: (scope, key) => this.#entry(scope, key, ownValue),
       commit: async (reads, changes) => (await this.#commit(reads, changes)) !== undefined,
       increment: (scope, key, by) => this.#store.increment(scope, key, by, this),
       history: async (scope, key, limit) =>
@@ -173,8 +173,13 @@ export class StateSession {
 
   #get<T>(scope: Bytes, key: Bytes, view: number | undefined, use: (value: Bytes | undefined) => T): T | Promise<T> {
     if (view !== undefined) return this.#view(view).get(scope, key).then(use);
+    return this.#entry(scope, key, (entry) => use(entry?.value));
+  }
+
+  /** At once where the store can. */
+  #entry<T>(scope: Bytes, key: Bytes, use: (entry: StoredValue | undefined) => T): T | Promise<T> {
     const now = this.#store.getNow(scope, key);
-    return now === undefined ? this.#store.get(scope, key).then((entry) => use(entry?.value)) : use(now.entry?.value);
+    return now === undefined ? this.#store.get(scope, key).then(use) : use(now.entry);
   }
 
   async #getAhead(scope: Bytes, key: Bytes, after: Bytes | undefined, limit: number): Promise<FoundAhead> {
