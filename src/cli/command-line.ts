@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { VersionAsked } from './globals.js';
-import { flushOutput } from './output.js';
+import { flushOutput, printHelp } from './output.js';
 import { createProgram } from './program.js';
 import { version } from './version.js';
 
@@ -10,7 +10,7 @@ export async function runCommandLine(argv: readonly string[], signal: AbortSigna
   try {
     await createProgram(invocation).parseAsync(argv, { from: 'user' });
   } catch (error) {
-    if (error instanceof VersionAsked) process.stdout.write(`${version()}\n`);
+    if (error instanceof VersionAsked) printHelp(`${version()}\n`);
     else if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
   }
   await flushOutput();

@@ -104,6 +104,9 @@ let failure: Error | undefined;
 
 const write = (stream: NodeJS.WriteStream, text: string): boolean => opened(stream).write(`${text}\n`);
 
+/** Help and version, as they are. */
+export const printHelp = (text: string): void => void opened(process.stdout).write(text);
+
 function opened(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   if (!streams.has(stream)) {
     streams.add(stream);

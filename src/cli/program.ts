@@ -8,6 +8,7 @@ import { declareScripts, declareTests } from './declare/scripts.js';
 import { declareState } from './declare/state.js';
 import { type Invocation, usageError } from './define.js';
 import { addGlobalOptions } from './globals.js';
+import { printHelp } from './output.js';
 
 /** The whole command line, declared; what each command does is loaded when it runs. */
 export function createProgram(invocation: Invocation): Command {
@@ -17,7 +18,7 @@ export function createProgram(invocation: Invocation): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: () => {}, writeErr: () => {} });
+    .configureOutput({ outputError: () => {}, writeErr: () => {}, writeOut: printHelp });
   program.exitOverride((error) => {
     throw usageError(error, program);
   });

@@ -69,9 +69,12 @@ test('a stack is shown with --verbose and otherwise not', async () => {
 
 test('a full disk behind stdout is an error, a reader that has gone is none', async () => {
   const command = `"${process.execPath}" "${cli.bin}" config show`;
-  const full = spawnSync('sh', ['-c', `${command} > /dev/full`], { cwd: cli.cwd, encoding: 'utf8' });
-  expect(full.status).toBe(1);
-  expect(full.stderr).toContain('The output could not be written: ENOSPC');
+  for (const args of ['config show', '--help', 'help state', 'state list --help', '--version']) {
+    const line = `"${process.execPath}" "${cli.bin}" ${args} > /dev/full`;
+    const full = spawnSync('sh', ['-c', line], { cwd: cli.cwd, encoding: 'utf8' });
+    expect(full.status, args).toBe(1);
+    expect(full.stderr).toContain('The output could not be written: ENOSPC');
+  }
   const gone = spawnSync('bash', ['-c', `${command} | true; exit "\${PIPESTATUS[0]}"`], {
     cwd: cli.cwd,
     encoding: 'utf8',
