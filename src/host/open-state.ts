@@ -12,11 +12,12 @@ export interface OpenStateOptions {
   isWanted(): boolean;
 }
 
-/** Loads the modules that `openState` will need, and opens nothing. */
+/** Loads the modules that `openState` will need, those of Node that it comes to later among them, and opens nothing. */
 export async function loadState({ runtime }: Config): Promise<void> {
   await import('../state/store.js');
   if (runtime.state_persistence.backend_type === 'memory') await import('../state/backends/memory.js');
   else await Promise.all([import('../share/shared-store.js'), import('../state/backends/level.js')]);
+  process.getBuiltinModule('node:crypto');
 }
 
 const MEMORY_HISTORY_BYTES = 64 << 20;

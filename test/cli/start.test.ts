@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,22 @@ test('a script that needs none of them loads none of the modules of Node that ta
   expect(loaded).toContain('worker_threads');
   const slow = ['crypto', 'fs/promises', 'child_process', 'zlib', 'perf_hooks', 'timers/promises'];
   expect(loaded.filter((name) => slow.includes(name))).toEqual([]);
+});
+
+test('the engine of the state is loaded ahead for a script that names the state, and for no other', () => {
+  const probe = join(cwd, 'engine.cjs');
+  writeFileSync(
+    probe,
+    `if (require('node:worker_threads').isMainThread)
+      process.once('exit', () => process._rawDebug(Object.keys(require.cache).some((name) => name.includes('classic-level'))));`,
+  );
+  const isLoadedFor = (code: string) => {
+    const command = ['--require', probe, join(ROOT, 'bin/llmspell.js'), 'exec', code];
+    return spawnSync(process.execPath, command, { cwd, encoding: 'utf8' }).stderr.trim();
+  };
+  expect(isLoadedFor('if false then State.get("key") end')).toBe('true');
+  expect(isLoadedFor('print(1)')).toBe('false');
+  expect(existsSync(join(cwd, '.llmspell'))).toBe(false);
 });
 
 test('a package that another Node has built runs as well', () => {
