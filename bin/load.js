@@ -8,7 +8,7 @@ const BUILT = join(__dirname, '..', 'dist');
 /** Where the code is kept that this Node has made of a program: it is good for no other version and no other processor. */
 const keptCodeFile = (name) => join(BUILT, `${name}.${process.version}-${process.platform}-${process.arch}.code`);
 
-/** Runs a program of one file. Where the package was built by this Node, what V8 compiled then is used; else Node keeps it, if it can. */
+/** Runs a program, or loads a part of one. Where the package was built by this Node, what V8 compiled then is used; else Node keeps it, if it can. */
 function load(name) {
   const file = join(BUILT, `${name}.cjs`);
   const cachedData = keptCode(name);
@@ -17,8 +17,10 @@ function load(name) {
     return require(file);
   }
   // It is ASCII: as such it takes half the memory, and no decoding.
-  const source = `(function (require, __dirname) {${readFileSync(file, 'latin1')}\n})`;
-  new Script(source, { filename: file, cachedData }).runInThisContext()(require, BUILT);
+  const source = `(function (require, __dirname, module) {${readFileSync(file, 'latin1')}\n})`;
+  const module = { exports: {} };
+  new Script(source, { filename: file, cachedData }).runInThisContext()(require, BUILT, module);
+  return module.exports;
 }
 
 function keptCode(name) {

@@ -29,6 +29,30 @@ test('a script that needs none of them loads none of the modules of Node that ta
   expect(loaded.filter((name) => slow.includes(name))).toEqual([]);
 });
 
+test('a script loads the parts of the command that it needs, and no others', () => {
+  const probe = join(cwd, 'parts.cjs');
+  writeFileSync(
+    probe,
+    `const vm = require('node:vm');
+    const parts = [];
+    vm.Script = class extends vm.Script {
+      constructor(source, options) {
+        super(source, options);
+        parts.push(require('node:path').basename(options.filename));
+      }
+    };
+    if (require('node:worker_threads').isMainThread) process.once('exit', () => process._rawDebug(parts.join(' ')));`,
+  );
+  const partsOf = (...args: string[]) =>
+    spawnSync(process.execPath, ['--require', probe, join(ROOT, 'bin/llmspell.js'), ...args], { cwd, encoding: 'utf8' })
+      .stderr.trim()
+      .split(' ');
+  writeFileSync(join(cwd, 'print.lua'), 'print(1)');
+  const few = partsOf('run', 'print.lua');
+  expect(few).toEqual(['command.cjs', 'command.2.cjs']);
+  expect(partsOf('config', 'show').length).toBeGreaterThan(few.length);
+});
+
 test('the engine of the state is loaded ahead for a script that names the state, and for no other', () => {
   const probe = join(cwd, 'engine.cjs');
   writeFileSync(
