@@ -10,12 +10,11 @@ export function columns(rows: readonly (readonly string[])[]): string {
 /** A column is not made narrower than this. */
 const LEAST_WIDTH = 12;
 
+/** Undefined where there is no terminal, or one that does not tell: then it says 0. */
+export const terminalWidth = (): number | undefined => process.stdout.columns || undefined;
+
 /** The rows with one column shortened so that each fits the terminal; as they are where there is none. */
-export function fitted(
-  rows: readonly string[][],
-  at: number,
-  width: number | undefined = process.stdout.columns,
-): string[][] {
+export function fitted(rows: readonly string[][], at: number, width: number | undefined = terminalWidth()): string[][] {
   if (width === undefined) return [...rows];
   const others = rows.map((row) => row.toSpliced(at, 1).map(widthOf));
   const widest = others[0]?.map((_, i) => Math.max(...others.map((row) => row[i]!))) ?? [];

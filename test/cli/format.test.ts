@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { byteSize, capability, count, seconds } from '../../src/cli/arguments.js';
 import { byteCount, columns, counted, fitted, localTime, shortened, span, widthOf } from '../../src/cli/format.js';
 import { progressLine } from '../../src/cli/progress.js';
@@ -45,6 +45,9 @@ test('a column is shortened so that the rows fit the terminal; off a terminal no
       ),
     ).toBe(Math.max(width, 12 + 2 + 2 + 2 + 3));
   expect(fitted(rows, 0, undefined)).toEqual(rows);
+  vi.stubGlobal('process', { ...process, stdout: { columns: 0 } });
+  expect(fitted(rows, 0)).toEqual(rows);
+  vi.unstubAllGlobals();
   expect(columns(fitted([['a', 'a long description']], -1, 15))).toBe('a  a long desc…');
 });
 

@@ -5,7 +5,7 @@ import { printable } from '../../util/bytes.js';
 import { drawChains } from '../chains.js';
 import type { Context } from '../context.js';
 import { backupDocument, infoDocument, nameDocument, validationDocument } from '../documents.js';
-import { byteCount, columns, counted, duration, fitted, localTime, span } from '../format.js';
+import { byteCount, columns, counted, duration, fitted, localTime, span, terminalWidth } from '../format.js';
 import type { Style } from '../output.js';
 import { withProgress } from '../progress.js';
 import { withHost } from '../with-host.js';
@@ -24,7 +24,7 @@ function listText(all: readonly BackupRecord[], shown: readonly BackupRecord[], 
   const nowMs = Date.now();
   const header = ['ID', 'TYPE', 'CREATED', 'AGE', 'SIZE', 'ENTRIES', ''].map((title) => style.dim(title));
   // Their age tells nearly as much.
-  const isNarrow = (process.stdout.columns ?? ROOMY) < ROOMY;
+  const isNarrow = (terminalWidth() ?? ROOMY) < ROOMY;
   const ids = new Set(all.map(({ id }) => id));
   const rows = drawChains(shown).map(({ record, rails }) => [
     `${style.dim(rails)}${style.bold(record.id)}`,

@@ -1,5 +1,5 @@
 import type { Timeline, TimelineBucket } from '../../recovery/timeline.js';
-import { columns, counted, localTime } from '../format.js';
+import { columns, counted, localTime, terminalWidth } from '../format.js';
 import type { Style } from '../output.js';
 
 const [BAR_WIDTH, NARROW_BAR_WIDTH] = [30, 10];
@@ -20,7 +20,7 @@ export function timelineText(timeline: Timeline, style: Style): string {
     [changesOf(bucket), madeIn(bucket).length, restoredIn(bucket).length].some(Boolean),
   );
   const most = Math.max(1, ...busy.map(changesOf));
-  const barWidth = (process.stdout.columns ?? ROOMY) < ROOMY ? NARROW_BAR_WIDTH : BAR_WIDTH;
+  const barWidth = (terminalWidth() ?? ROOMY) < ROOMY ? NARROW_BAR_WIDTH : BAR_WIDTH;
   const rows = busy
     .slice(-MOST_ROWS)
     .map((bucket) => [
