@@ -18,7 +18,7 @@ export async function createBackup(
   const snapshot = await store.snapshot();
   let written: Written;
   try {
-    written = await write(archives, snapshot, startMs, options);
+    written = await write(archives, snapshot, () => store.position().seq, startMs, options);
   } finally {
     await snapshot.close();
   }
@@ -38,6 +38,7 @@ export async function createBackup(
 async function write(
   { catalog, isSound, key, options, repository }: Archives,
   snapshot: LiveSnapshot,
+  lastChange: () => number,
   startMs: number,
   given: CreateOptions,
 ): Promise<Written> {
@@ -54,7 +55,7 @@ async function write(
   const report = withTotal(reporter('backup', given), expectedEntries(records, snapshot));
   const ownKey = await key();
   const archive = { ...(ownKey && { key: ownKey }), ...(given.signal && { signal: given.signal }) };
-  const writing = { repository, snapshot, start, archive, report };
+  const writing = { repository, snapshot, lastChange, start, archive, report };
   if (!given.incremental) return { info: await writeFull(writing), warnings: [] };
   return await writeOnTop(writing, records, options, isSound);
 }

@@ -3,6 +3,7 @@ import type { LiveSnapshot } from '../state/types.js';
 import { latin1Of } from '../util/bytes.js';
 import { createArchiveWriter } from './archive-writer.js';
 import type { Base } from './base.js';
+import { givingWay } from './give-way.js';
 import type { Report } from './operation.js';
 import { pathBegin, pathBetween, type TurnBack, turnOf } from './path.js';
 import type { ArchiveInfo, ArchiveOptions, ArchiveStart, BackupRepository } from './types.js';
@@ -20,6 +21,8 @@ export class TakenBack extends Error {
 export interface Writing {
   repository: BackupRepository;
   snapshot: LiveSnapshot;
+  /** The number of the state's last change: whether anybody writes meanwhile. */
+  lastChange: () => number;
   /** Without position and parent, which follow from the snapshot and the base. */
   start: Omit<ArchiveStart, 'position' | 'parent' | 'schemaVersion' | 'schemaMarks'>;
   archive: ArchiveOptions;
@@ -27,11 +30,18 @@ export interface Writing {
 }
 
 /** Writes every entry of the snapshot as one archive. */
-export async function writeFull({ repository, snapshot, start, archive, report }: Writing): Promise<ArchiveInfo> {
+export async function writeFull({
+  repository,
+  snapshot,
+  lastChange,
+  start,
+  archive,
+  report,
+}: Writing): Promise<ArchiveInfo> {
   return await repository.put(start.id, async (sink) => {
     const writer = await createArchiveWriter(sink, { ...start, ...momentOf(snapshot) }, archive);
     let done = 0;
-    for await (const page of snapshot.entries()) {
+    for await (const page of givingWay(snapshot.entries(), lastChange)) {
       await writer.entries(page);
       done += page.length;
       report({ phase: 'entries', backupId: start.id, done, message: `${done} entries` });
@@ -45,7 +55,7 @@ export async function writeFull({ repository, snapshot, start, archive, report }
  * keys they touch. Throws {@link TakenBack}, and leaves nothing behind, where the changes turn out not to lead from the base.
  */
 export async function writeIncremental(
-  { repository, snapshot, start, archive, report }: Writing,
+  { repository, snapshot, lastChange, start, archive, report }: Writing,
   { parent, fromSeq, fromTimeMs }: Base,
 ): Promise<ArchiveInfo> {
   const link = { id: parent.id, sha256: parent.sha256, fromSeq, fromTimeMs };
@@ -56,7 +66,7 @@ export async function writeIncremental(
     const keys = new Set<string>();
     const turns: TurnBack[] = [];
     let done = 0;
-    for await (const page of snapshot.changesSince(fromSeq)) {
+    for await (const page of givingWay(snapshot.changesSince(fromSeq), lastChange)) {
       for (const record of page) {
         const turn = turnOf(record, snapshot.storeId);
         if (turn) turns.push(turn);
