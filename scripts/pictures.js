@@ -12,6 +12,7 @@ const work = mkdtempSync(join(tmpdir(), 'llmspell-pictures-'));
 
 const CHARACTER = 8.4;
 const LINE = 19;
+const COLUMNS = 120;
 /** The foreground colours of SGR 31 to 36, on dark. */
 const COLOURS = { 31: '#ff7b72', 32: '#7ee787', 33: '#e3b341', 34: '#79c0ff', 35: '#d2a8ff', 36: '#76e3ea' };
 
@@ -20,11 +21,11 @@ const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
 /** What a command prints on a terminal, colours and all. */
 function printed(...args) {
-  const command = [process.execPath, BIN, ...args].map(quoted).join(' ');
+  const command = `stty cols ${COLUMNS}; ${[process.execPath, BIN, ...args].map(quoted).join(' ')}`;
   return execFileSync('script', ['-qec', command, '/dev/null'], {
     cwd: work,
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, HOME: work, TERM: 'xterm', SHELL: '/bin/sh', COLUMNS: '110' },
+    env: { PATH: process.env.PATH, HOME: work, TERM: 'xterm', SHELL: '/bin/sh' },
   }).replaceAll('\r', '');
 }
 

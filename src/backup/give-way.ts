@@ -5,7 +5,7 @@ const REST_SHARE = 1.5;
 /** Short enough for an abort to be noticed at once. */
 const LONGEST_REST_MS = 100;
 
-const systemTime = { nowMs: () => performance.now(), rest: async (ms: number) => void (await delay(ms)) };
+const systemTime = { nowMs: () => performance.now(), rest: (ms: number): Promise<void> => delay(ms) };
 
 /**
  * The same pages; after each during which somebody changed the state, a rest in proportion to the time it took, so that whoever writes
