@@ -106,7 +106,10 @@ export class ConsoleService {
     this.#line = new AbortController();
     const { timeoutSeconds } = this.#options;
     if (timeoutSeconds === 0) return;
-    const late = () => void this.#interrupt(`interrupted: it ran longer than ${timeoutSeconds} seconds`);
+    const late = () =>
+      void this.#interrupt(
+        `interrupted: it ran longer than ${timeoutSeconds} second${timeoutSeconds === 1 ? '' : 's'}`,
+      );
     this.#limit = setTimeout(late, Math.min(timeoutSeconds * 1000, LONGEST_TIMER_MS));
   }
 

@@ -169,7 +169,13 @@ export class ScriptThread {
   /** Ends the script when its time is up or the signal says so; whatever it is doing. Returns what stops watching. */
   #watch(timeoutSeconds: number, signal: AbortSignal | undefined): () => void {
     const abort = () => this.#end(stopped('ABORTED', 'The script was stopped from outside.'));
-    const late = () => this.#end(stopped('SCRIPT_TIMEOUT', `The script ran longer than ${timeoutSeconds} seconds.`));
+    const late = () =>
+      this.#end(
+        stopped(
+          'SCRIPT_TIMEOUT',
+          `The script ran longer than ${timeoutSeconds} second${timeoutSeconds === 1 ? '' : 's'}.`,
+        ),
+      );
     const timer = timeoutSeconds > 0 ? setTimeout(late, Math.min(timeoutSeconds * 1000, LONGEST_TIMER_MS)) : undefined;
     signal?.addEventListener('abort', abort);
     // It may have come since it was last looked at.

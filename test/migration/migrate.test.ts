@@ -286,7 +286,7 @@ describe('Lua steps run with the limits of scripts', () => {
       ENDLESS,
       { timeoutSeconds: 1 },
       'SCRIPT_TIMEOUT',
-      'The Lua steps were stopped: the script ran longer than 1 second',
+      'The Lua steps were stopped: the script ran longer than 1 second.',
     ],
     [
       ENDLESS,
