@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { widthOf } from '../../src/cli/format.js';
 import { type Workspace, workspace } from './cli.js';
 
 let cli: Workspace;
@@ -14,8 +15,11 @@ beforeEach(async () => {
 const hasTerminal = spawnSync('script', ['--version']).status === 0;
 
 /** Runs on a terminal; `answer` is typed when a question is seen. */
-function onTerminal(args: string, { answer, env = {} }: { answer?: string; env?: Record<string, string> } = {}) {
-  const command = `"${process.execPath}" "${cli.bin}" ${args}`;
+function onTerminal(
+  args: string,
+  { answer, env = {}, columns = 0 }: { answer?: string; env?: Record<string, string>; columns?: number } = {},
+) {
+  const command = `stty cols ${columns}; "${process.execPath}" "${cli.bin}" ${args}`;
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: cli.cwd,
     env: { PATH: process.env.PATH, HOME: cli.cwd, TERM: 'xterm', SHELL: '/bin/sh', ...env },
@@ -51,6 +55,18 @@ describe.skipIf(!hasTerminal)('on a terminal', () => {
       expect((await onTerminal('state get a b', { env })).screen).not.toContain('\u001b');
     }
     expect((await onTerminal('state get a b --no-color')).screen).not.toContain('\u001b');
+  });
+
+  test.each([60, 80, 120])('tables fit a terminal of %d columns, whatever the names are', async (columns) => {
+    for (const scope of ['x'.repeat(300), '研究'.repeat(50), 'a\tb\u001b[31m', '🚀'])
+      await cli.ok('state', 'set', scope, 'k', '1');
+    await cli.ok('backup', 'create', '-d', 'long '.repeat(50));
+    for (const args of ['state stats', 'backup list', 'backup info latest']) {
+      const { screen } = await onTerminal(args, { env: { NO_COLOR: '1' }, columns });
+      const shown = screen.slice(screen.lastIndexOf('\u001b[K') + 1).split(/\r?\n/);
+      const tables = shown.filter((line) => !/^(description|sha256) /.test(line));
+      expect(Math.max(...tables.map(widthOf)), `${args}: ${screen}`).toBeLessThanOrEqual(columns);
+    }
   });
 
   test('long work shows how far it is and wipes that away; not with --no-progress', async () => {
