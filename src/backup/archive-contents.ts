@@ -1,3 +1,4 @@
+import { EntryPage } from '../state/entry-page.js';
 import { isRawKey } from '../state/key.js';
 import type { HistoryRecord, RawEntry } from '../state/types.js';
 import { type Bytes, equalBytes, printable } from '../util/bytes.js';
@@ -7,6 +8,10 @@ import { type ArchiveDetails, type ArchiveTrailer, decodeDetails, decodeTrailer 
 import { ChangeLayout, EntryLayout, RecordDecoder } from './archive-records.js';
 
 export type ArchiveRecord = RawEntry | HistoryRecord;
+export type ArchivePage = EntryPage | readonly ArchiveRecord[];
+
+export const arrayOf = (page: ArchivePage): readonly ArchiveRecord[] =>
+  page instanceof EntryPage ? page.entries() : page;
 
 /** Where a frame was found. */
 export interface FramePlace {
@@ -45,8 +50,8 @@ export class ArchiveContents {
     this.#decoder?.skip();
   }
 
-  /** The records of a chunk; none for other frames. The index can be compared only where no chunk before it was damaged (`isWhole`). */
-  take(place: FramePlace, content: Bytes, isWhole: boolean): readonly ArchiveRecord[] {
+  /** The records of a chunk, in pages; none for other frames. The index can be compared only where no chunk before it was damaged (`isWhole`). */
+  take(place: FramePlace, content: Bytes, isWhole: boolean): readonly ArchivePage[] {
     if (place.type === 'C') return this.#takeChunk(place, content);
     if (place.type === 'I' && isWhole) this.#compareIndex(content);
     if (place.type === 'D') {
@@ -80,18 +85,19 @@ export class ArchiveContents {
       throw new Damage('its header and its details do not agree on what it rests on');
   }
 
-  #takeChunk({ ordinal, offset, frameBytes }: FramePlace, content: Bytes): readonly ArchiveRecord[] {
+  #takeChunk({ ordinal, offset, frameBytes }: FramePlace, content: Bytes): readonly ArchivePage[] {
     if (this.#chunks === 0) this.#index = new IndexBuilder(ordinal, offset);
     this.#chunksEnd = offset + frameBytes;
     this.#decoder ??= this.#newDecoder();
     try {
-      const { complete, begun, first } = this.#decoder.decode(content);
+      const { complete, page, begun, first } = this.#decoder.decode(content);
       this.#chunks++;
       this.#records += begun;
       this.#uncompressedBytes += content.length;
       this.#index.add(frameBytes, begun, first ?? new Uint8Array(0));
       complete.forEach(checkRecord);
-      return complete;
+      if (page) checkPage(page);
+      return page ? [complete, page] : [complete];
     } catch (error) {
       this.#decoder.skip();
       throw error instanceof Damage ? new Damage(`in chunk ${ordinal} ${error.message}`) : error;
@@ -111,7 +117,14 @@ export class ArchiveContents {
   }
 }
 
+function checkPage(page: EntryPage): void {
+  const { bytes, length, spans } = page;
+  for (let i = 0; i < length; i++) if (!isRawKey(bytes, spans[3 * i]!, spans[3 * i + 1]!)) throw notRaw(page.key(i));
+}
+
+const notRaw = (key: Bytes): Damage => new Damage(`the key ${printable(key)} is not one of a scope`);
+
 function checkRecord(record: ArchiveRecord): void {
   if (!('value' in record) || 'scope' in record) return;
-  if (!isRawKey(record.key)) throw new Damage(`the key ${printable(record.key)} is not one of a scope`);
+  if (!isRawKey(record.key)) throw notRaw(record.key);
 }

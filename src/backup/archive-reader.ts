@@ -1,14 +1,15 @@
 import { LlmspellError } from '../errors.js';
+import type { EntryPage } from '../state/entry-page.js';
 import { prefixEnd, scopePrefix } from '../state/key.js';
 import type { HistoryRecord, RawEntry } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import { asBuffer, type Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
-import type { ArchiveRecord } from './archive-contents.js';
+import { type ArchivePage, type ArchiveRecord, arrayOf } from './archive-contents.js';
 import { type OpenedEnds, openEnds, readEnds, readFrame } from './archive-ends.js';
 import { Damage, damaged, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, namingDamage } from './archive-format.js';
 import { type ChunkPlace, decodeIndexFrame, inRange, mayHold, type SortRange } from './archive-index.js';
-import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout } from './archive-records.js';
+import { ChangeLayout, EntryLayout, RecordDecoder, type RecordLayout, recordsOf } from './archive-records.js';
 import { ArchiveScan } from './archive-scan.js';
 import { CHUNKS_READ_AT_ONCE } from './compression.js';
 import { HeldEnds } from './held-ends.js';
@@ -44,6 +45,11 @@ class Reader implements ArchiveReader {
 
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]> {
     return this.#entries(scopes?.map((scope) => prefixRange(scopePrefix(scope))));
+  }
+
+  async *pages(): AsyncGenerator<EntryPage | readonly RawEntry[]> {
+    if (!this.#isUnverified || this.info.parent) return yield* this.entries();
+    yield* this.#scanned() as AsyncGenerator<EntryPage | readonly RawEntry[]>;
   }
 
   changes(): AsyncIterable<readonly HistoryRecord[]> {
@@ -82,7 +88,7 @@ class Reader implements ArchiveReader {
     decoder: RecordDecoder<ArchiveRecord>,
   ): Promise<readonly ArchiveRecord[] | undefined> {
     try {
-      return decoder.decode((await this.#load(place)).raw).complete;
+      return recordsOf(decoder.decode((await this.#load(place)).raw));
     } catch (error) {
       if (error instanceof Damage || (error instanceof LlmspellError && error.code === 'BACKUP_DAMAGED'))
         return undefined;
@@ -112,11 +118,15 @@ class Reader implements ArchiveReader {
 
   /** What a scan finds are the records that the layout is for: it checks which kind of archive this is. */
   async *#verified<T>(): AsyncGenerator<readonly T[]> {
+    for await (const page of this.#scanned()) yield arrayOf(page) as readonly unknown[] as readonly T[];
+  }
+
+  async *#scanned(): AsyncGenerator<ArchivePage> {
     const scan = new ArchiveScan(this.#source, this.#options, true, ({ message }) => {
       const { name } = this.#source;
       throw new LlmspellError('BACKUP_DAMAGED', `The archive ${name} is damaged: ${message}`, { subject: name });
     });
-    yield* scan.run() as AsyncGenerator<readonly unknown[]> as AsyncGenerator<readonly T[]>;
+    yield* scan.run();
     this.#isUnverified = false;
   }
 
@@ -141,9 +151,11 @@ class Reader implements ArchiveReader {
         decoder.skip();
       }
       expected = place.ordinal + 1;
-      const { complete, begun } = decoder.decode(raw);
+      const decoded = decoder.decode(raw);
+      const { begun } = decoded;
       if (begun !== place.records)
         throw new Damage(`its chunk ${place.ordinal} has ${begun} records, and its index says ${place.records}`);
+      const complete = recordsOf(decoded);
       const page = wanted ? complete.filter(wanted) : complete;
       if (page.length > 0) yield page;
       records += begun;

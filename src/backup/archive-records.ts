@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { LlmspellError } from '../errors.js';
+import { EntryPage } from '../state/entry-page.js';
 import type { HistoryRecord, RawEntry, RecordedRewind } from '../state/types.js';
-import { type Bytes, compareBytes, textOf, utf8 } from '../util/bytes.js';
+import { type Bytes, compareBytes, compareRanges, textOf, utf8 } from '../util/bytes.js';
 import { Damage } from './archive-format.js';
 import { ByteReader, MAX_VARINT_BYTES, writeVarint } from './varint.js';
 
@@ -106,6 +107,8 @@ export interface RecordLayout<T> {
   /** Writes the head; returns the value that must follow. */
   write(record: T, out: ChunkBuilder): Bytes;
   read(from: ByteReader): Begun<T>;
+  /** Reads all records that are whole, up to one whose value goes on in the next chunk, as a page; where there is a way that costs less. */
+  readWhole?(from: ByteReader): EntryPage;
 }
 
 const unordered = (what: string) => new LlmspellError('INTERNAL', `${what} were handed to a backup out of order.`);
@@ -113,6 +116,8 @@ const unordered = (what: string) => new LlmspellError('INTERNAL', `${what} were 
 /** An entry of a full archive: lengths of key and value, key, value. Keys ascend in byte order. */
 export class EntryLayout implements RecordLayout<RawEntry> {
   #last: Bytes = NOTHING;
+  /** Of the page being read; used again. */
+  #spans: Uint32Array = new Uint32Array(1 << 12);
 
   startChunk(): void {}
 
@@ -134,6 +139,44 @@ export class EntryLayout implements RecordLayout<RawEntry> {
     this.#last = key;
     return { sortKey: key, valueBytes, complete: (value) => ({ key, value }) };
   }
+
+  readWhole(from: ByteReader): EntryPage {
+    const { bytes } = from;
+    let spans = this.#spans;
+    let numbers = 0;
+    let [lastBytes, lastStart, lastEnd] = [this.#last, 0, this.#last.length];
+    for (let start = from.at; from.left > 0; start = from.at) {
+      const keyBytes = from.varint();
+      const valueBytes = from.varint();
+      const keyAt = from.at;
+      const valueAt = keyAt + keyBytes;
+      const end = valueAt + valueBytes;
+      if (end > bytes.length) {
+        from.at = start;
+        break;
+      }
+      if (compareRanges(bytes, keyAt, valueAt, lastBytes, lastStart, lastEnd) <= 0)
+        throw new Damage('its entries are out of order');
+      if (numbers + 3 > spans.length) spans = doubled(spans);
+      spans[numbers] = keyAt;
+      spans[numbers + 1] = valueAt;
+      spans[numbers + 2] = end;
+      numbers += 3;
+      lastBytes = bytes;
+      lastStart = keyAt;
+      lastEnd = valueAt;
+      from.at = end;
+    }
+    this.#spans = spans;
+    this.#last = lastBytes.subarray(lastStart, lastEnd);
+    return new EntryPage(bytes, spans.slice(0, numbers));
+  }
+}
+
+function doubled(numbers: Uint32Array): Uint32Array {
+  const larger = new Uint32Array(2 * numbers.length);
+  larger.set(numbers);
+  return larger;
 }
 
 const KIND = { set: 0, delete: 1, rewind: 2 } as const;
@@ -243,12 +286,20 @@ function rewindOf(json: Bytes): RecordedRewind['rewind'] {
 
 /** What one chunk gave. */
 export interface DecodedChunk<T> {
-  /** The records whose last byte is in it. */
+  /** The records whose last byte is in it, as long as they are not in `page`. */
   complete: T[];
+  /** The rest of them. */
+  page?: EntryPage;
   /** How many records begin in it. */
   begun: number;
   /** Sort key of the record that its first byte belongs to; undefined where that is not known (see `skip`). */
   first: Bytes | undefined;
+}
+
+/** All records whose last byte is in the chunk. */
+export function recordsOf<T>({ complete, page }: DecodedChunk<T>): T[] {
+  // A page is of entries, which are what T is then.
+  return page === undefined ? complete : [...complete, ...(page.entries() as T[])];
 }
 
 /** Chunks back into records. */
@@ -280,6 +331,7 @@ export class RecordDecoder<T> {
     const decoded: DecodedChunk<T> = { complete: [], begun: 0, first: this.#pending?.sortKey };
     this.#layout.startChunk();
     this.#continue(from, decoded);
+    this.#readWhole(from, decoded);
     while (from.left > 0) this.#begin(from, decoded);
     return decoded;
   }
@@ -296,6 +348,14 @@ export class RecordDecoder<T> {
     if (this.#pending.missing > 0) return;
     if (this.#keepLongValues) decoded.complete.push(this.#pending.complete(Buffer.concat(this.#pending.parts)));
     this.#pending = undefined;
+  }
+
+  #readWhole(from: ByteReader, decoded: DecodedChunk<T>): void {
+    const page = this.#layout.readWhole?.(from);
+    if (page === undefined || page.length === 0) return;
+    decoded.page = page;
+    decoded.begun += page.length;
+    decoded.first ??= page.key(0);
   }
 
   #begin(from: ByteReader, decoded: DecodedChunk<T>): void {

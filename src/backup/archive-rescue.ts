@@ -1,4 +1,4 @@
-import type { ArchiveRecord } from './archive-contents.js';
+import { type ArchiveRecord, arrayOf } from './archive-contents.js';
 import { type ArchiveProblem, ArchiveScan } from './archive-scan.js';
 import type { ArchiveOptions, ArchiveSource } from './types.js';
 
@@ -16,9 +16,9 @@ export async function* rescueArchive(source: ArchiveSource, options: ArchiveOpti
     for (const problem of problems) yield { problem };
     problems = [];
   };
-  for await (const records of new ArchiveScan(source, options, true, (problem) => problems.push(problem)).run()) {
+  for await (const page of new ArchiveScan(source, options, true, (problem) => problems.push(problem)).run()) {
     yield* told();
-    yield { records };
+    yield { records: arrayOf(page) };
   }
   yield* told();
 }

@@ -3,7 +3,7 @@ import { LlmspellError } from '../errors.js';
 import { throwIfAborted } from '../util/abort.js';
 import type { Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
-import { ArchiveContents, type ArchiveRecord } from './archive-contents.js';
+import { ArchiveContents, type ArchivePage } from './archive-contents.js';
 import { boxOf, type Ends, fileOf, readFooter, readHeader } from './archive-ends.js';
 import {
   Damage,
@@ -83,7 +83,7 @@ export class ArchiveScan {
   }
 
   /** Runs the scan; the records of each chunk that can be read. Throws only what is no damage: `ABORTED`, a source that fails. */
-  async *run(): AsyncGenerator<readonly ArchiveRecord[]> {
+  async *run(): AsyncGenerator<ArchivePage> {
     this.#begin = await this.#attempt('checksum', () => readHeader(this.#source));
     if (!this.#begin) return;
     const begin = this.#begin;
@@ -96,8 +96,8 @@ export class ArchiveScan {
       this.#open(it),
     )) {
       throwIfAborted(this.#options.signal);
-      const records = await this.#attempt('integrity', async () => this.#take(opened));
-      if (records && records.length > 0) yield records;
+      const pages = await this.#attempt('integrity', async () => this.#take(opened));
+      for (const page of pages ?? []) if (page.length > 0) yield page;
       this.#options.onProgress?.(opened.scanned.offset, this.#source.sizeBytes);
     }
     await file.drain();
@@ -150,7 +150,7 @@ export class ArchiveScan {
     }
   }
 
-  #take({ scanned, content, problem }: Opened): readonly ArchiveRecord[] {
+  #take({ scanned, content, problem }: Opened): readonly ArchivePage[] {
     if (!('header' in scanned)) {
       this.#contents?.skip();
       this.#tell('checksum', `${scanned.gapBytes} bytes from ${scanned.offset} on are not what was written.`);

@@ -1,4 +1,5 @@
 import { LlmspellError } from '../errors.js';
+import type { EntryPage } from '../state/entry-page.js';
 import { encodeKey, scopePrefix } from '../state/key.js';
 import { schemaVersionAt } from '../state/schema-version.js';
 import type { HistoryRecord, Position, RawEntry, RawWrite, RecordedChange } from '../state/types.js';
@@ -74,6 +75,11 @@ export class ChainState implements ComparableState {
     } finally {
       await base.close();
     }
+  }
+
+  /** All entries, or those of some scopes, in byte order of their keys, as they cost least. */
+  pages(scopes?: readonly Bytes[]): AsyncIterable<EntryPage | readonly RawEntry[]> {
+    return this.#increments.length === 0 && !scopes ? this.#base.pages() : this.entries(scopes);
   }
 
   /** Prints of all entries, or those of some scopes, in byte order of their keys. */

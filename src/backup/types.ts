@@ -1,5 +1,6 @@
 import type { CompressionSetting } from '../config/compression-levels.js';
 import type { LlmspellError } from '../errors.js';
+import type { EntryPage } from '../state/entry-page.js';
 import type { HistoryRecord, Position, RawEntry, SchemaMark } from '../state/types.js';
 
 export { CODECS, type CompressionSetting, type CompressionType } from '../config/compression-levels.js';
@@ -110,6 +111,8 @@ export interface ArchiveReader {
   readonly info: ArchiveInfo;
   /** Entries of a full archive, or of those scopes only (read through the index, without the other chunks). */
   entries(scopes?: readonly Uint8Array[]): AsyncIterable<readonly RawEntry[]>;
+  /** All entries of a full archive, as they cost least. */
+  pages(): AsyncIterable<EntryPage | readonly RawEntry[]>;
   /** Changes of an incremental archive. */
   changes(): AsyncIterable<readonly HistoryRecord[]>;
   /** The value of one entry of a full archive, by its raw key; reads the index and one chunk. */

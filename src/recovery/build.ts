@@ -1,10 +1,11 @@
 import { comparable, walkTogether } from '../backup/compare.js';
 import type { Report } from '../backup/operation.js';
 import { LlmspellError } from '../errors.js';
-import type { GenerationWriter, StateSnapshot } from '../state/types.js';
+import type { GenerationWriter, LiveSnapshot, StateSnapshot } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
 import type { Bytes } from '../util/bytes.js';
 import { mapInOrder } from '../util/in-order.js';
+import { goneCandidates } from './gone-candidates.js';
 import { GoneKeys } from './gone-keys.js';
 import type { RecoverySource } from './source.js';
 
@@ -30,11 +31,11 @@ export interface Effect {
 }
 
 /** Writes the state to go back to into the generation, page by page, and tells what that does to the present state. */
-export async function fill(build: Build, generation: GenerationWriter, present: StateSnapshot): Promise<Effect> {
+export async function fill(build: Build, generation: GenerationWriter, present: LiveSnapshot): Promise<Effect> {
   const { source, mostEntries, scopes, report, signal } = build;
-  const gone = new GoneKeys(present.keys(scopes));
+  const gone = new GoneKeys(goneCandidates(present, source.position, scopes));
   let done = 0;
-  const written = mapInOrder(gone.passing(source.entries(scopes)), WRITES_IN_FLIGHT, async (page) => {
+  const written = mapInOrder(gone.passing(source.pages(scopes)), WRITES_IN_FLIGHT, async (page) => {
     throwIfAborted(signal);
     await generation.write(page);
     return page.length;

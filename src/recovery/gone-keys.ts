@@ -1,23 +1,24 @@
+import type { EntryPage } from '../state/entry-page.js';
 import type { RawEntry } from '../state/types.js';
-import { type Bytes, compareBytes } from '../util/bytes.js';
+import { compareBytes } from '../util/bytes.js';
 
-/** Counts the keys that are in one state and not in another, while the entries of that other one pass by; both in byte order. */
+/** Counts those of some keys that are not in a state, while the entries of that pass by; both in byte order. */
 export class GoneKeys {
-  /** So far; when all have passed, of both states whole. */
+  /** So far; when all have passed, of all. */
   count = 0;
-  readonly #keys: AsyncIterator<readonly RawEntry[]>;
-  #page: readonly RawEntry[] = [];
+  readonly #keys: AsyncIterator<readonly Pick<RawEntry, 'key'>[]>;
+  #page: readonly Pick<RawEntry, 'key'>[] = [];
   #at = 0;
   #isOver = false;
 
-  constructor(keys: AsyncIterable<readonly RawEntry[]>) {
+  constructor(keys: AsyncIterable<readonly Pick<RawEntry, 'key'>[]>) {
     this.#keys = keys[Symbol.asyncIterator]();
   }
 
-  async *passing(entries: AsyncIterable<readonly RawEntry[]>): AsyncGenerator<readonly RawEntry[]> {
+  async *passing<Page extends EntryPage | readonly RawEntry[]>(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
     try {
-      for await (const page of entries) {
-        for (const { key } of page) while (!this.#pass(key)) await this.#load();
+      for await (const page of pages) {
+        for (let i = 0; i < page.length; i++) while (!this.#pass(page, i)) await this.#load();
         yield page;
       }
       while (!this.#isOver) {
@@ -29,12 +30,13 @@ export class GoneKeys {
     }
   }
 
-  /** Passes the keys up to `key`; false where the next page may hold some of them. */
-  #pass(key: Bytes): boolean {
+  /** Passes the keys up to that of entry `i`; false where the next page may hold some of them. */
+  #pass(page: EntryPage | readonly RawEntry[], i: number): boolean {
     for (; this.#at < this.#page.length; this.#at++) {
-      const order = compareBytes(this.#page[this.#at]!.key, key);
-      if (order > 0) return true;
-      if (order < 0) this.count++;
+      const { key } = this.#page[this.#at]!;
+      const order = 'spans' in page ? page.compareKey(i, key) : compareBytes(page[i]!.key, key);
+      if (order < 0) return true;
+      if (order > 0) this.count++;
     }
     return this.#isOver;
   }

@@ -5,9 +5,9 @@ import { LlmspellError } from '../errors.js';
 import type {
   ActivatedGeneration,
   GenerationWriter,
+  LiveSnapshot,
   Position,
   RollbackPoint,
-  StateSnapshot,
   StateStore,
 } from '../state/types.js';
 import { throwIfAborted } from '../util/abort.js';
@@ -241,7 +241,7 @@ export class RecoveryOrchestrator {
     return await this.#withPresent(run, (present) => compare(buildOf(run), present));
   }
 
-  async #withPresent({ store, options }: Run, work: (present: StateSnapshot) => Promise<Effect>): Promise<Effect> {
+  async #withPresent({ store, options }: Run, work: (present: LiveSnapshot) => Promise<Effect>): Promise<Effect> {
     const present = await store.snapshot();
     try {
       const effect = await work(present);

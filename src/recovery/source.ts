@@ -1,4 +1,5 @@
 import { type ComparableState, comparable } from '../backup/compare.js';
+import type { EntryPage } from '../state/entry-page.js';
 import type { Position, RawEntry, StateSnapshot } from '../state/types.js';
 import type { Bytes } from '../util/bytes.js';
 
@@ -8,7 +9,7 @@ export interface RecoverySource extends ComparableState {
   /** The version of the schema that it is of. */
   readonly schemaVersion: string | undefined;
   /** All of it, or some scopes, in byte order of the keys. */
-  entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
+  pages(scopes?: readonly Bytes[]): AsyncIterable<EntryPage | readonly RawEntry[]>;
 }
 
 /** A past moment that the state's own history still has. */
@@ -18,6 +19,6 @@ export function historySource(past: StateSnapshot): RecoverySource {
     ...comparable(past),
     position: { storeId, seq, timeMs },
     schemaVersion,
-    entries: (scopes) => past.entries(scopes),
+    pages: (scopes) => past.entries(scopes),
   };
 }

@@ -1,4 +1,5 @@
 import { LlmspellError } from '../errors.js';
+import type { EntryPage } from '../state/entry-page.js';
 import type {
   ActivatedGeneration,
   Change,
@@ -8,6 +9,7 @@ import type {
   ListOptions,
   LiveSnapshot,
   RawEntry,
+  RawWrite,
   SchemaMark,
   StateSnapshot,
 } from '../state/types.js';
@@ -114,9 +116,9 @@ export class RemoteGeneration implements GenerationWriter {
     this.#activate = activate;
   }
 
-  async write(entries: readonly { key: Bytes; value: Bytes | null }[]): Promise<void> {
+  async write(entries: EntryPage | readonly RawWrite[]): Promise<void> {
     this.#assertOpen();
-    await this.#ask('generation.write', this.#handle, flat(entries));
+    await this.#ask('generation.write', this.#handle, flat('spans' in entries ? entries.entries() : entries));
   }
 
   async verify(): Promise<boolean> {

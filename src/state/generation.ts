@@ -2,6 +2,7 @@ import { LlmspellError } from '../errors.js';
 import { type Bytes, compareBytes } from '../util/bytes.js';
 import type { Segment, StateBackend } from './backend.js';
 import { allEntries, entriesUnder } from './entries.js';
+import type { EntryPage } from './entry-page.js';
 import { SegmentBuilder } from './history.js';
 import { scopePrefix } from './key.js';
 import { allOf, generationPrefix, rawOf, sealedChecksum, unsealEntry } from './layout.js';
@@ -51,7 +52,7 @@ export class BackendGeneration implements GenerationWriter {
     if (backend.load !== undefined) this.#first = [];
   }
 
-  async write(entries: readonly RawWrite[]): Promise<void> {
+  async write(entries: EntryPage | readonly RawWrite[]): Promise<void> {
     this.#assertOpen();
     if (entries.length === 0) return;
     const page = sealPage(this.#prefix, entries, this.#written);
@@ -110,7 +111,7 @@ export class BackendGeneration implements GenerationWriter {
     try {
       for await (const page of view.iterate(allOf(this.#prefix))) {
         for (const [stored, sealed] of page) unsealEntry(rawOf(stored), sealed);
-        found.add(page.map(([, sealed]) => sealedChecksum(sealed)));
+        found.add(Uint32Array.from(page, ([, sealed]) => sealedChecksum(sealed)));
         entries += page.length;
         onProgress(entries);
       }

@@ -33,8 +33,15 @@ export function decodeKey(raw: Bytes): { scope: Bytes; key: Bytes } | undefined 
   return { scope: unescapeScope(raw.subarray(0, end)), key: raw.subarray(end + 2) };
 }
 
-/** Whether {@link decodeKey} can take it apart. */
-export const isRawKey = (raw: Bytes): boolean => terminator(raw) >= 0;
+/** Whether {@link decodeKey} can take `bytes[start..end)` apart. */
+export function isRawKey(bytes: Bytes, start = 0, end = bytes.length): boolean {
+  for (let at = start; at < end - 1; at++) {
+    if (bytes[at] !== 0) continue;
+    if (bytes[at + 1] !== 0xff) return bytes[at + 1] === 1;
+    at++;
+  }
+  return false;
+}
 
 /** The smallest byte string above all that begin with `prefix`, or undefined where there is none (all 0xFF). */
 export function prefixEnd(prefix: Bytes): Bytes | undefined {

@@ -1,6 +1,7 @@
 import type { Bytes } from '../util/bytes.js';
 import type { Clock } from '../util/clock.js';
 import type { NameSet } from '../util/name-set.js';
+import type { EntryPage } from './entry-page.js';
 
 /** One change as a caller hands it in: `value` is MessagePack (see `codec.ts`), `null` deletes. */
 export interface Change {
@@ -121,8 +122,8 @@ export interface RawWrite {
 
 /** A state under construction beside the live one, invisible until `activate`. */
 export interface GenerationWriter {
-  /** Later puts of a key replace earlier ones; `value: null` removes. Not yet durable. */
-  write(entries: readonly RawWrite[]): Promise<void>;
+  /** Later puts of a key replace earlier ones; `value: null` removes. Not yet durable. Pages in byte order of their keys are written fastest. */
+  write(entries: EntryPage | readonly RawWrite[]): Promise<void>;
   /** What has been written so far, in byte order, read back from the backend with its checksums verified. */
   entries(scopes?: readonly Bytes[]): AsyncIterable<readonly RawEntry[]>;
   /**

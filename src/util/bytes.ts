@@ -41,6 +41,13 @@ export function compareBytes(a: Bytes, b: Bytes): number {
   return a.length - b.length;
 }
 
+/** {@link compareBytes} of `a[aStart..aEnd)` and `b[bStart..bEnd)`. */
+export function compareRanges(a: Bytes, aStart: number, aEnd: number, b: Bytes, bStart: number, bEnd: number): number {
+  const length = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return a[aStart + i]! - b[bStart + i]!;
+  return aEnd - aStart - (bEnd - bStart);
+}
+
 /** Few bytes are compared one by one, for the reason that {@link copyBytes} has. */
 export function equalBytes(a: Bytes, b: Bytes): boolean {
   if (a.length !== b.length) return false;

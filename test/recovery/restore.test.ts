@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/backup/types.js';
 import { CODECS } from '../../src/config/compression-levels.js';
@@ -415,6 +416,47 @@ test('a backup of a state in a table file, changed since, is that of the same st
   );
   expect(archives[0]!.length).toBeGreaterThan(500);
   expect(archives[0]).toEqual(archives[1]);
+});
+
+test('a restore does what its dry run said, whatever happened since the backup', async () => {
+  const path = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(9)).map(([scope, key]) => `${scope}/${key}`);
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.tuple(fc.constant('set' as const), path, fc.nat(5)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant('delete' as const), path, fc.nat(5)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant('backup' as const), path, fc.nat(5)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant('restore' as const), path, fc.nat(5)) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('restoreScope' as const), path, fc.nat(5)) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('undo' as const), path, fc.nat(5)) },
+  );
+  const deleted: number[] = [];
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30 }), async (steps) => {
+      const bench = await newBench();
+      const recovery = recoveryOf(bench);
+      const ids: string[] = [];
+      for (const [what, where, number] of steps) {
+        bench.clock.timeMs += 1000;
+        const backupId = ids[number % Math.max(1, ids.length)];
+        const points = await recovery.rollbackPoints();
+        if (what === 'set') await set(bench.store, where, String(number));
+        else if (what === 'delete') await set(bench.store, where, null);
+        else if (what === 'backup') ids.push((await bench.backups.create({ incremental: number % 2 === 0 })).backup.id);
+        else if (what === 'undo') {
+          if (points.length > 0) await recovery.restore({ backupId: points[number % points.length]!.id });
+        } else if (backupId !== undefined) {
+          const options = what === 'restore' ? {} : { scopes: [utf8(where[0]!)] };
+          const { entriesRestored, entriesDeleted } = await recovery.restore(
+            { backupId },
+            { ...options, dryRun: true },
+          );
+          expect(await recovery.restore({ backupId }, options)).toMatchObject({ entriesRestored, entriesDeleted });
+          deleted.push(entriesDeleted);
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+  expect(deleted.filter((count) => count > 0).length).toBeGreaterThan(10);
 });
 
 /** From the first chunk to the index: what comes before and after names the backup and its state. */

@@ -1,4 +1,4 @@
-import { asBuffer, type Bytes } from '../../../util/bytes.js';
+import { type Bytes, compareRanges } from '../../../util/bytes.js';
 import { crc32 } from '../../../util/hash.js';
 import type { PackedPage } from '../../packed-page.js';
 import { FilterBuilder } from './filter.js';
@@ -37,11 +37,12 @@ export class TableDamage extends Error {}
 
 export const padded = (sizeBytes: number): number => (sizeBytes + 3) & ~3;
 
-/** What is written of a block, and its checksum. */
-export interface Block {
-  parts: Buffer[];
-  sizeBytes: number;
-  checksum: number;
+/** Where a block lies in a page: its entries from `from` up to `to`, without that, and their bytes. */
+interface Cut {
+  from: number;
+  to: number;
+  start: number;
+  end: number;
 }
 
 /** Cuts pages into blocks, and makes the index and the footer. */
@@ -52,38 +53,46 @@ export class TableBuilder {
   #sizeBytes = 0;
   entries = 0;
 
-  /** The blocks of a page: views of it, beside what lies around them. */
-  *blocks({ bytes, lengths }: PackedPage): Generator<Block> {
+  *cuts({ lengths }: PackedPage): Generator<Cut> {
     let [from, start] = [0, 0];
-    for (let i = 0, end = 0; i < lengths.length; i += 2) {
-      end += lengths[i]! + lengths[i + 1]!;
-      if (end - start < BLOCK_BYTES && i + 2 < lengths.length) continue;
-      yield this.#block({ bytes: bytes.subarray(start, end), lengths: lengths.subarray(from, i + 2) });
-      [from, start] = [i + 2, end];
+    for (let to = 1, end = 0; 2 * to <= lengths.length; to++) {
+      end += lengths[2 * to - 2]! + lengths[2 * to - 1]!;
+      if (end - start < BLOCK_BYTES && 2 * to < lengths.length) continue;
+      yield { from, to, start, end };
+      [from, start] = [to, end];
     }
   }
 
-  #block({ bytes, lengths }: PackedPage): Block {
-    const count = lengths.length / 2;
-    const end = BLOCK_HEAD_BYTES + 4 * lengths.length + bytes.length;
-    const head = Buffer.allocUnsafe(BLOCK_HEAD_BYTES + 4 * lengths.length);
-    head.writeUInt32LE(end, 0);
-    head.writeUInt32LE(count, 8);
-    for (let i = 0; i < lengths.length; i++) head.writeUInt32LE(lengths[i]!, BLOCK_HEAD_BYTES + 4 * i);
-    const checksum = crc32(bytes, crc32(head.subarray(8)));
-    head.writeUInt32LE(checksum, 4);
+  sizeOf = ({ from, to, start, end }: Cut): number => padded(BLOCK_HEAD_BYTES + 8 * (to - from) + end - start);
+
+  /** Writes a block to `out[at..)`, where it has room; `at` is a multiple of four. Returns its checksum. */
+  write({ bytes, lengths }: PackedPage, cut: Cut, out: Buffer, at: number): number {
+    const { from, to, start, end } = cut;
+    const count = to - from;
+    const contentAt = at + BLOCK_HEAD_BYTES + 8 * count;
+    const blockEnd = contentAt + end - start;
+    const sizeBytes = this.sizeOf(cut);
+    out.writeUInt32LE(blockEnd - at, at);
+    out.writeUInt32LE(count, at + 8);
     const filter = new FilterBuilder(count);
-    for (let i = 0, at = 0; i < lengths.length; i += 2) {
-      filter.add(bytes, at, at + lengths[i]!);
-      at += lengths[i]! + lengths[i + 1]!;
+    for (let i = from, keyAt = start; i < to; i++) {
+      const [keyBytes, valueBytes] = [lengths[2 * i]!, lengths[2 * i + 1]!];
+      out.writeUInt32LE(keyBytes, at + BLOCK_HEAD_BYTES + 8 * (i - from));
+      out.writeUInt32LE(valueBytes, at + BLOCK_HEAD_BYTES + 8 * (i - from) + 4);
+      filter.add(bytes, keyAt, keyAt + keyBytes);
+      keyAt += keyBytes + valueBytes;
     }
-    const sizeBytes = padded(end);
-    this.#numbers.add(numbersOf([sizeBytes, count, lengths[0]!, filter.bytes.length]));
-    this.#keys.add(bytes.subarray(0, lengths[0]));
+    out.set(bytes.subarray(start, end), contentAt);
+    out.fill(0, blockEnd, at + sizeBytes);
+    const checksum = crc32(out.subarray(at + 8, blockEnd));
+    out.writeUInt32LE(checksum, at + 4);
+    const firstKeyBytes = lengths[2 * from]!;
+    this.#numbers.add(numbersOf([sizeBytes, count, firstKeyBytes, filter.bytes.length]));
+    this.#keys.add(bytes.subarray(start, start + firstKeyBytes));
     this.#filters.add(filter.bytes);
     this.#sizeBytes += sizeBytes;
     this.entries += count;
-    return { parts: [head, asBuffer(bytes), ZEROS.subarray(0, sizeBytes - end)], sizeBytes, checksum };
+    return checksum;
   }
 
   /** What follows the blocks. */
@@ -99,8 +108,6 @@ export class TableBuilder {
     return Buffer.concat([index, footer]);
   }
 }
-
-const ZEROS = Buffer.alloc(3);
 
 function numbersOf(numbers: readonly number[]): Bytes {
   const bytes = Buffer.alloc(4 * numbers.length);
@@ -182,7 +189,7 @@ export class TableIndex {
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareRange(bytes, at[middle]!, at[middle + 1]!, key) <= 0) low = middle + 1;
+      if (compareRanges(bytes, at[middle]!, at[middle + 1]!, key, 0, key.length) <= 0) low = middle + 1;
       else high = middle;
     }
     return low - 1;
@@ -233,13 +240,6 @@ function countOf(bytes: Buffer, indexOffset: number): number {
     end += bytes.readUInt32LE(at);
   }
   return count;
-}
-
-/** Compares `bytes[start..end)` with `key`. */
-export function compareRange(bytes: Bytes, start: number, end: number, key: Bytes): number {
-  const length = Math.min(end - start, key.length);
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== key[i]) return bytes[start + i]! - key[i]!;
-  return end - start - key.length;
 }
 
 /** The entries of the block that begins at `at`. Throws {@link TableDamage}; where it `isTrusted`, the checksum is not looked at. */

@@ -1,20 +1,12 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { errnoOf, LlmspellError } from '../../../errors.js';
-import { type Bytes, compareBytes } from '../../../util/bytes.js';
+import { type Bytes, compareBytes, compareRanges } from '../../../util/bytes.js';
 import type { BackendEntry, KeyBounds, KeyRange, LoadRange } from '../../backend.js';
 import { unpackPage } from '../../packed-page.js';
 import { levelError } from '../level-errors.js';
 import { mayHold } from './filter.js';
-import {
-  compareRange,
-  FOOTER_BYTES,
-  readBlock,
-  readFooter,
-  readIndex,
-  TableDamage,
-  type TableIndex,
-} from './format.js';
+import { FOOTER_BYTES, readBlock, readFooter, readIndex, TableDamage, type TableIndex } from './format.js';
 import { indexOfBlocks } from './rescue.js';
 
 const read = promisify(fs.read);
@@ -148,11 +140,12 @@ export class Table {
       const block = index.blockOf(key);
       if (block < 0 || !mayHold(index.filter(block), key)) return -1;
       if (block !== this.#block) this.#readOne(index, block);
+      const ends = this.#ends;
       let low = 0;
-      let high = (this.#ends.length - 1) / 2;
+      let high = (ends.length - 1) / 2;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        const order = compareRange(this.#content, this.#ends[2 * middle]!, this.#ends[2 * middle + 1]!, key);
+        const order = compareRanges(this.#content, ends[2 * middle]!, ends[2 * middle + 1]!, key, 0, key.length);
         if (order === 0) return 2 * middle + 1;
         if (order < 0) low = middle + 1;
         else high = middle;

@@ -5,7 +5,7 @@ import { type Bytes, compareBytes } from '../../../util/bytes.js';
 import { crc32 } from '../../../util/hash.js';
 import type { LoadRange } from '../../backend.js';
 import type { PackedPage } from '../../packed-page.js';
-import { type Block, padded, TableBuilder } from './format.js';
+import { padded, TableBuilder } from './format.js';
 
 const WRITE_BYTES = 1 << 20;
 /** The disk begins after so many bytes with what it has to do at the end anyway. */
@@ -29,12 +29,13 @@ export async function writeTable(
     for await (const page of pages) {
       if (page.lengths.length === 0) continue;
       last = assertOrder(page, last, bounds);
-      for (const block of builder.blocks(page)) {
-        checksums.add(block);
-        await output.write(block.parts);
+      for (const cut of builder.cuts(page)) {
+        const sizeBytes = builder.sizeOf(cut);
+        const { memory, at } = output.room(sizeBytes) ?? (await output.flushed(sizeBytes));
+        checksums.add(builder.write(page, cut, memory, at), sizeBytes);
       }
     }
-    await output.write([builder.end()]);
+    await output.write(builder.end());
     await output.finish();
     await verify(file, checksums, path);
     return { sizeBytes: output.sizeBytes, entries: builder.entries };
@@ -52,11 +53,12 @@ function assertOrder({ bytes, lengths }: PackedPage, last: Bytes | undefined, { 
   return end.slice();
 }
 
-/** Collects what is written until it is worth a call, and writes while more is collected. */
+/** Collects what is written until it is worth a call, and writes while more is collected in other memory. */
 class TableOutput {
   readonly #file: FileHandle;
-  #parts: Buffer[] = [];
-  #partBytes = 0;
+  #memory = Buffer.allocUnsafeSlow(WRITE_BYTES);
+  #spare = Buffer.allocUnsafeSlow(WRITE_BYTES);
+  #at = 0;
   #unsyncedBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #syncing: Promise<void> = Promise.resolve();
@@ -66,13 +68,23 @@ class TableOutput {
     this.#file = file;
   }
 
-  async write(parts: readonly Buffer[]): Promise<void> {
-    for (const part of parts) {
-      if (part.length === 0) continue;
-      this.#parts.push(part);
-      this.#partBytes += part.length;
-    }
-    if (this.#partBytes >= WRITE_BYTES) await this.#flush();
+  /** Room that is to be filled; undefined where it has to be made first. */
+  room(sizeBytes: number): { memory: Buffer; at: number } | undefined {
+    const at = this.#at;
+    if (at + sizeBytes > this.#memory.length) return undefined;
+    this.#at += sizeBytes;
+    return { memory: this.#memory, at };
+  }
+
+  async flushed(sizeBytes: number): Promise<{ memory: Buffer; at: number }> {
+    await this.#flush();
+    if (sizeBytes > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(sizeBytes);
+    return this.room(sizeBytes)!;
+  }
+
+  async write(bytes: Bytes): Promise<void> {
+    const { memory, at } = this.room(bytes.length) ?? (await this.flushed(bytes.length));
+    memory.set(bytes, at);
   }
 
   /** Resolves when all of it is on disk. */
@@ -85,29 +97,26 @@ class TableOutput {
 
   async #flush(): Promise<void> {
     await this.#writing;
-    const [parts, partBytes] = [this.#parts, this.#partBytes];
-    [this.#parts, this.#partBytes] = [[], 0];
-    this.#writing = this.#writeAll(parts, this.sizeBytes);
+    const written = this.#memory;
+    this.#writing = this.#writeAll(written.subarray(0, this.#at), this.sizeBytes);
     // Told by whoever waits for it.
     this.#writing.catch(() => undefined);
-    this.sizeBytes += partBytes;
-    this.#unsyncedBytes += partBytes;
+    this.sizeBytes += this.#at;
+    this.#unsyncedBytes += this.#at;
+    this.#memory = this.#spare;
+    // What is larger was for one block.
+    this.#spare = written.length === WRITE_BYTES ? written : Buffer.allocUnsafeSlow(WRITE_BYTES);
+    this.#at = 0;
     if (this.#unsyncedBytes < SYNC_BYTES) return;
     this.#unsyncedBytes = 0;
     this.#syncing = Promise.all([this.#syncing, this.#file.datasync()]).then(() => undefined);
     this.#syncing.catch(() => undefined);
   }
 
-  async #writeAll(parts: Buffer[], position: number): Promise<void> {
-    let { bytesWritten } = await this.#file.writev(parts, position);
-    const total = parts.reduce((sum, { length }) => sum + length, 0);
-    if (bytesWritten === total) return;
-    // The disk may be full, which the next attempt tells.
-    const rest = Buffer.concat(parts);
-    while (bytesWritten < total) {
-      const left = rest.subarray(bytesWritten);
-      bytesWritten += (await this.#file.write(left, 0, left.length, position + bytesWritten)).bytesWritten;
-    }
+  async #writeAll(bytes: Buffer, position: number): Promise<void> {
+    // Where it takes less than all the disk may be full, which the next attempt tells.
+    for (let at = 0; at < bytes.length; )
+      at += (await this.#file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 
@@ -116,7 +125,7 @@ class Checksums {
   #numbers = new Uint32Array(1 << 10);
   #length = 0;
 
-  add({ checksum, sizeBytes }: Block): void {
+  add(checksum: number, sizeBytes: number): void {
     if (this.#length === this.#numbers.length) {
       const larger = new Uint32Array(2 * this.#length);
       larger.set(this.#numbers);
