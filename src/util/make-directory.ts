@@ -29,5 +29,5 @@ async function attempt(path: string, mode: number): Promise<Error | undefined> {
 
 async function assertDirectory(path: string): Promise<undefined> {
   if (!(await stat(path)).isDirectory())
-    throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR' });
+    throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR', syscall: 'mkdir', path });
 }
