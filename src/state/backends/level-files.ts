@@ -60,10 +60,21 @@ const missing = (path: string): LlmspellError =>
 
 /**
  * Whether LevelDB left records out when it read its log just now, which it tells in its own `LOG` only. It does so for a
- * record that does not fit its checksum: damaged, or the last one before a power cut.
+ * record that does not fit its checksum: damaged, or the last one before a power cut. Whoever else tries to open the store moves that file
+ * out of the way, before it finds out that the store is taken.
  */
 export async function hasDroppedRecords(directory: string): Promise<boolean> {
-  return /: dropping \d+ bytes/.test(await readFile(join(directory, 'db', 'LOG'), 'utf8'));
+  const told = await Promise.all(['LOG', 'LOG.old'].map((name) => textOf(join(directory, 'db', name))));
+  return told.some((text) => /: dropping \d+ bytes/.test(text));
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 export const damagedLog = (directory: string, what: string): LlmspellError =>
